@@ -1,0 +1,250 @@
+"""The driver: runs an attention cell over time."""
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+from keras_attention.policies import scope
+
+
+@keras.saving.register_keras_serializable("keras_attention")
+class RecurrentAttention(keras.layers.Layer):
+    """Runs an attention cell several times on one input, or along a sequence.
+
+    At every step the state of the cell says what to look for, the cell looks
+    at the input, and steps:
+
+        o[t], h[t] = cell(x, h[t-1])        t = 1 .. num_glimpses
+        o[t], h[t] = cell(x[t], h[t-1])     along a sequence
+
+    A static input is not copied for each step, and what all steps need of it
+    is computed once. What was attended to is returned for every step, and
+    seen by `keras_attention.record_attention()`.
+
+    Args:
+        cell: a cell of this package, such as `GlimpseCell`.
+        num_glimpses: how many times the cell looks at one static input; None
+            runs it along the second axis of the input.
+        return_sequences: whether to return the output of every step.
+        return_state: whether to return the last states as well.
+        unroll: whether to write the steps out one after the other instead of
+            a loop. That is faster, converts to TFLite with a dynamic batch,
+            and takes longer to compile. None unrolls static inputs.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: (B, ...), or along a sequence (B, T, ...).
+        initial_state: list of tensors; by default the cell's initial state.
+        mask: (B, T) booleans of a sequence: where it is False the state and
+            the output stay as they were.
+        training: whether hard attention samples.
+        return_attention: whether to return what was attended to.
+
+    Output:
+        The last output (B, units), or with `return_sequences` all of them,
+        (B, T, units). Then the states, where `return_state` is true. Then
+        where `return_attention` is true a dict of what the cell attended to,
+        each with a time axis after the batch axis: for a `GlimpseCell`
+        `location` and `location_mean` (B, T, 2), `log_prob` and `entropy`
+        (B, T).
+
+    Raises:
+        ValueError: if a static input has no `num_glimpses` of at least 1, or
+            a sequence whose length is unknown is to be unrolled.
+
+    Example:
+
+    >>> look = RecurrentAttention(GlimpseCell(8), num_glimpses=6)
+    >>> images = np.zeros((2, 28, 28, 1), "float32")
+    >>> output, attention = look(images, return_attention=True)
+    >>> output.shape, attention["location"].shape
+    (TensorShape([2, 256]), TensorShape([2, 6, 2]))
+
+    Along a sequence, one glimpse of every frame of a video:
+
+    >>> watch = RecurrentAttention(GlimpseCell(8), return_sequences=True)
+    >>> watch(np.zeros((2, 5, 28, 28, 1), "float32")).shape
+    TensorShape([2, 5, 256])
+
+    Reference:
+        Wang, Tax 2016, Survey on the attention based RNN model and its
+        applications in computer vision, https://arxiv.org/abs/1601.06823
+    """
+
+    def __init__(
+        self,
+        cell,
+        num_glimpses=None,
+        return_sequences=False,
+        return_state=False,
+        unroll=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_glimpses is not None and (
+            not isinstance(num_glimpses, int) or num_glimpses < 1
+        ):
+            raise ValueError(
+                "`num_glimpses` must be a whole number of at least 1, or None "
+                f"for a sequence. Received: num_glimpses={num_glimpses!r}"
+            )
+        self.cell = cell
+        self.num_glimpses = num_glimpses
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.unroll = unroll
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        """Builds the cell on the shape of what one step sees."""
+        if not self.cell.built:
+            self.cell.build(self._step_shape(input_shape))
+            self.cell.built = True
+
+    def call(
+        self,
+        inputs,
+        initial_state=None,
+        mask=None,
+        training=False,
+        return_attention=False,
+    ):
+        """Runs the loop."""
+        batch_size = tf.shape(inputs)[0]
+        num_steps = self._num_steps(inputs)
+        states = initial_state or self.cell.get_initial_state(batch_size)
+        step = _Step(
+            cell=self.cell,
+            inputs=self.cell.prepare(inputs) if self.num_glimpses else inputs,
+            static=self.num_glimpses is not None,
+            choices=self.cell.choices(batch_size, num_steps, training),
+            mask=None if self.num_glimpses else mask,
+        )
+        run = _run_unrolled if self._unrolls() else _run_loop
+        states, history = run(step, states, num_steps)
+        outputs = history.pop("output")
+        scope.record(self.name, dict(history))
+        history.pop("query", None)
+        results = [outputs if self.return_sequences else outputs[:, -1]]
+        if self.return_state:
+            results += states
+        if return_attention:
+            results.append(history)
+        return tuple(results) if len(results) > 1 else results[0]
+
+    def compute_mask(self, inputs, mask=None):
+        """The mask of a sequence, where all outputs are returned."""
+        return mask if self.return_sequences and not self.num_glimpses else None
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "num_glimpses": self.num_glimpses,
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "unroll": self.unroll,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes the driver from the config of its cell."""
+        cell = keras.saving.deserialize_keras_object(config["cell"])
+        return cls(**{**config, "cell": cell})
+
+    def _unrolls(self):
+        if self.unroll is None:
+            return self.num_glimpses is not None
+        return self.unroll
+
+    def _step_shape(self, input_shape):
+        if self.num_glimpses:
+            return tuple(input_shape)
+        return (input_shape[0], *input_shape[2:])
+
+    def _num_steps(self, inputs):
+        if self.num_glimpses:
+            return self.num_glimpses
+        if inputs.shape[1] is not None:
+            return inputs.shape[1]
+        if self._unrolls():
+            raise ValueError(
+                "A sequence can be unrolled only where its length is known. "
+                f"Received: unroll=True, inputs.shape={inputs.shape}"
+            )
+        return tf.shape(inputs)[1]
+
+
+class _Step:
+    """One step of the loop: what it reads at time t, and how it steps."""
+
+    def __init__(self, cell, inputs, static, choices, mask):
+        self.cell = cell
+        self.inputs = inputs
+        self.static = static
+        self.choices = choices
+        self.mask = mask
+
+    def __call__(self, time, states, last_output=None):
+        output, new_states, attention = self.cell(
+            self.inputs if self.static else self.inputs[:, time],
+            states,
+            choices={k: value[:, time] for k, value in self.choices.items()},
+            return_attention=True,
+        )
+        if self.mask is not None:
+            seen = tf.cast(self.mask[:, time], "bool")[:, None]
+            if last_output is None:
+                last_output = tf.zeros_like(output)
+            output = tf.where(seen, output, last_output)
+            new_states = tree.map_structure(
+                lambda new, old: tf.where(seen, new, old), new_states, states
+            )
+        return new_states, {"output": output, **attention}
+
+
+def _run_unrolled(step, states, num_steps):
+    steps, output = [], None
+    for time in range(num_steps):
+        states, seen = step(time, states, output)
+        output = seen["output"]
+        steps.append(seen)
+    stacked = {
+        name: tf.stack([seen[name] for seen in steps], axis=1)
+        for name in steps[0]
+    }
+    return states, stacked
+
+
+def _run_loop(step, states, num_steps):
+    # The first step is taken outside the loop: it tells what a step returns.
+    states, first = step(0, states)
+    arrays = {
+        name: tf.TensorArray(
+            value.dtype, size=num_steps, element_shape=value.shape
+        ).write(0, value)
+        for name, value in first.items()
+    }
+
+    def body(time, states, output, arrays):
+        states, seen = step(time, states, output)
+        arrays = {
+            name: array.write(time, seen[name])
+            for name, array in arrays.items()
+        }
+        return time + 1, states, seen["output"], arrays
+
+    _, states, _, arrays = tf.while_loop(
+        lambda time, *_: time < num_steps,
+        body,
+        (1, states, first["output"], arrays),
+        maximum_iterations=num_steps - 1,
+    )
+    stacked = {name: _batch_first(a.stack()) for name, a in arrays.items()}
+    return states, stacked
+
+
+def _batch_first(value):
+    order = [1, 0, *range(2, value.shape.rank)]
+    return tf.transpose(value, order)

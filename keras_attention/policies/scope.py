@@ -1,0 +1,127 @@
+"""Scopes that choose what a whole model attends to, and read what it did.
+
+`policy` steers every hard attention below it, `record_attention` collects
+what every attention layer below it attended to. Both reach layers anywhere
+in a model without a change to the model or to its outputs.
+"""
+
+import contextlib
+import dataclasses
+import threading
+from typing import Any
+
+NAMES = ("sample", "mode", "random", "center")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Policy:
+    """How hard attention decides; compared by identity.
+
+    Attributes:
+        name: one of `NAMES`, or None where places or items are given.
+        location: given locations, or None.
+        indices: given indices of items, or None.
+    """
+
+    name: str | None = None
+    location: Any = None
+    indices: Any = None
+
+
+SAMPLE, MODE = Policy("sample"), Policy("mode")
+
+# Process-wide, since tf.distribute runs each replica in a thread of its own.
+_policies = []
+_recorders = threading.local()
+
+
+@contextlib.contextmanager
+def policy(name=None, *, location=None, indices=None):
+    """Chooses what hard attention does, for all models called in the scope.
+
+    Outside any scope hard attention samples in training and takes the mode
+    otherwise. An inner scope replaces an outer one.
+
+    Args:
+        name: `"sample"` draws from the learned distribution, `"mode"` takes
+            its most probable value, `"random"` draws uniformly over all
+            places or items, `"center"` looks at the centre.
+        location: instead of a name, the (x, y) to look at: (2,), (B, 2), or
+            (B, T, 2) with one for each of T glimpses.
+        indices: instead of a name, the indices of the items to attend to.
+
+    Raises:
+        ValueError: unless exactly one of the three is given and the name is
+            known.
+
+    Example:
+
+    >>> with keras_attention.policy("center"):
+    ...     scores = model.predict(images)  # doctest: +SKIP
+    """
+    given = [value is not None for value in (name, location, indices)]
+    if sum(given) != 1 or (name is not None and name not in NAMES):
+        raise ValueError(
+            f"`policy` takes one of the names {NAMES}, or `location=`, or "
+            f"`indices=`. Received: name={name!r}, location={location}, "
+            f"indices={indices}"
+        )
+    chosen = Policy(name, location, indices)
+    if name == "sample":
+        chosen = SAMPLE
+    elif name == "mode":
+        chosen = MODE
+    _policies.append(chosen)
+    try:
+        yield
+    finally:
+        _policies.pop()
+
+
+def current_policy(training):
+    """The policy in force for a layer that is called now."""
+    if _policies:
+        return _policies[-1]
+    return SAMPLE if training else MODE
+
+
+def policy_scope():
+    """The policy of the innermost scope, or None outside all scopes."""
+    return _policies[-1] if _policies else None
+
+
+@contextlib.contextmanager
+def record_attention():
+    """Collects what the attention layers called in the scope attended to.
+
+    Yields:
+        A dict that fills as layers are called: the name of a layer to its
+        attention, a dict of tensors. A layer that is called again is there
+        again under its name with `_1`, `_2`, ... appended. Loops over time
+        (`RecurrentAttention`) are there as one layer, with a time axis.
+
+    Example:
+
+    >>> with keras_attention.record_attention() as attention:
+    ...     scores = model(images)  # doctest: +SKIP
+    >>> attention["glimpses"]["location"].shape  # doctest: +SKIP
+    TensorShape([1, 6, 2])
+    """
+    if not hasattr(_recorders, "stack"):
+        _recorders.stack = []
+    recorded = {}
+    _recorders.stack.append(recorded)
+    try:
+        yield recorded
+    finally:
+        _recorders.stack.pop()
+
+
+def record(name, attention):
+    """Gives what layer `name` attended to to every open recorder."""
+    for recorded in getattr(_recorders, "stack", ()):
+        key, count = name, 0
+        while key in recorded:
+            count += 1
+            key = f"{name}_{count}"
+        recorded[key] = attention

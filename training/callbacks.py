@@ -1,0 +1,71 @@
+"""What happens at the end of every epoch of a training."""
+
+import time
+
+import keras
+
+from keras_attention.layers import RecurrentAttention
+
+from .run_folder import RunFolder
+
+
+class StddevSchedule(keras.callbacks.Callback):
+    """Lets the standard deviation of sampled locations fall geometrically.
+
+    Far apart at first, to find what is worth looking at; close together at
+    the end, to train the recogniser on what it will be shown.
+
+    Args:
+        first: Standard deviation in the first epoch.
+        last: Standard deviation in the last one.
+        epochs: Number of epochs.
+    """
+
+    def __init__(self, first: float, last: float, epochs: int):
+        super().__init__()
+        self.first = first
+        self.last = last
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Sets the deviation of every location policy of the model."""
+        done = epoch / max(self.epochs - 1, 1)
+        for layer in self.model.layers:
+            if isinstance(layer, RecurrentAttention):
+                layer.cell.location_policy.stddev.assign(
+                    self.first * (self.last / self.first) ** done
+                )
+
+
+class Seconds(keras.callbacks.Callback):
+    """Adds the seconds of an epoch to its log: on the clock, and of CPU."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the clocks."""
+        self._start = time.perf_counter(), time.process_time()
+
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        """Reads the clocks."""
+        logs["seconds"] = time.perf_counter() - self._start[0]
+        logs["cpu_seconds"] = time.process_time() - self._start[1]
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the run: the best weights so far, then the state to resume from.
+
+    Args:
+        run: Folder of the run.
+        best: Best validation accuracy of the epochs before, if any.
+    """
+
+    def __init__(self, run: RunFolder, best: float = -1.0):
+        super().__init__()
+        self.run = run
+        self.best = best
+
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        """Saves what this epoch made."""
+        if logs["val_accuracy"] > self.best:
+            self.best = logs["val_accuracy"]
+            self.run.write("best.weights.h5", self.model.save_weights)
+        self.run.write("last.keras", self.model.save)

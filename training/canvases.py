@@ -1,0 +1,353 @@
+"""Canvases: a digit somewhere on an empty image, among pieces of others.
+
+A canvas starts empty. `num_distractors` times, a random digit of the same
+split is taken, a random square piece is cut out of it and added at a uniform
+position. The sum is clipped to 1. Then the whole digit is added at a uniform
+position, and the sum is clipped to 1 again. Positions are such that everything
+lies fully inside (after google-deepmind/mnist-cluttered).
+
+Canvases are computed in integers 0-255, and all randomness comes from explicit
+seeds through one named generator (Philox). A seed therefore means the same
+pixels on every machine, eager, in a graph or under XLA.
+
+Convention: images are (B, size, size, 1). A box is (x_min, y_min, x_max,
+y_max), the centres of the first and last pixel columns and rows that hold the
+digit's ink (pixels above 0), in the coordinates of a location: (-1, -1) is the
+centre of the canvas's top-left pixel, (1, 1) of its bottom-right one. A digit
+without ink has the box of its whole frame.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from .digits import Digits
+
+# Of a fixed set, how many canvases are made at once. Part of its definition.
+CHUNK_SIZE = 500
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What is put on a canvas besides the digit.
+
+    Attributes:
+        size: Height and width. As large as the digit and without distractors,
+            the canvas is the digit's image.
+        num_distractors: Number of pieces of other digits.
+        distractor_size: Height and width of a piece.
+    """
+
+    size: int = 60
+    num_distractors: int = 0
+    distractor_size: int = 8
+
+    def __post_init__(self):
+        """Checks what can be known without the digits."""
+        for name, least in (
+            ("size", 2),
+            ("num_distractors", 0),
+            ("distractor_size", 1),
+        ):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(
+                    f"`{name}` must be an integer of at least {least}. "
+                    f"Received: {name}={value!r}"
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class CanvasSet:
+    """A set of canvases made once.
+
+    Attributes:
+        images: uint8 array, `(N, size, size, 1)`.
+        labels: int32 array, `(N,)`.
+        boxes: float32 array, `(N, 4)`, see the module's convention.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+
+    def sha256(self) -> str:
+        """Returns the hash of images, labels and boxes."""
+        digest = hashlib.sha256()
+        for array, dtype in (
+            (self.images, "u1"),
+            (self.labels, "<i4"),
+            (self.boxes, "<f4"),
+        ):
+            digest.update(np.ascontiguousarray(array, dtype).tobytes())
+        return digest.hexdigest()
+
+
+def make_canvases(
+    digits_images: tf.Tensor,
+    indices: tf.Tensor,
+    canvas: Canvas,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Puts digits on canvases.
+
+    Sums the pixels of all pieces and of the digit at once, as
+    `clip(clip(pieces) + digit) == clip(pieces + digit)`.
+
+    Args:
+        digits_images: uint8 tensor, `(N, height, width)`: the digits of one
+            split. The distractors are cut from them, too.
+        indices: Integer tensor, `(B,)`: which digit each canvas shows.
+        canvas: A `Canvas`.
+        seed: Integer tensor, `(2,)`: decides all that is random.
+
+    Returns:
+        The images, uint8 `(B, size, size, 1)`, and the digits' boxes, float32
+        `(B, 4)`, see the module's convention.
+    """
+    digits_images = tf.convert_to_tensor(digits_images)
+    indices = tf.convert_to_tensor(indices)
+    _check_fits(canvas, digits_images)
+    batch_size = tf.shape(indices)[0]
+    size = canvas.size
+    height, width = digits_images.shape[1:]
+
+    words = tf.random.stateless_uniform(
+        (batch_size, 2 + 5 * canvas.num_distractors),
+        seed,
+        minval=None,
+        maxval=None,
+        dtype=tf.uint32,
+        alg="philox",
+    )
+    first = size * size * tf.range(batch_size)  # pixel of each canvas
+    x = _below(words[:, 0], size - width + 1)
+    y = _below(words[:, 1], size - height + 1)
+    digits = tf.gather(digits_images, indices)  # (B, height, width)
+    values = [tf.reshape(digits, (batch_size, height * width))]
+    positions = [(first + y * size + x)[:, None] + _window(height, width, size)]
+    if canvas.num_distractors:
+        pieces, offsets = _distractors(digits_images, canvas, words[:, 2:])
+        values.append(pieces)
+        positions.append(first[:, None] + offsets)
+
+    sums = tf.math.unsorted_segment_sum(
+        tf.reshape(tf.cast(tf.concat(values, 1), tf.int32), (-1,)),
+        tf.reshape(tf.concat(positions, 1), (-1,)),
+        batch_size * size * size,
+    )
+    images = tf.cast(tf.minimum(sums, 255), tf.uint8)
+    images = tf.reshape(images, (batch_size, size, size, 1))
+    images = tf.ensure_shape(images, (indices.shape[0], size, size, 1))
+    return images, _boxes(digits, x, y, size)
+
+
+def training_dataset(
+    digits: Digits,
+    canvas: Canvas,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Returns endless batches of new canvases.
+
+    Batch i depends on `(seed, i)` alone, so that a run resumed at step i sees
+    what it would have seen. Every digit comes once an epoch, in an order of
+    that epoch; a batch may straddle epochs and is always full.
+
+    Args:
+        digits: The split to train on.
+        canvas: A `Canvas`.
+        batch_size: Canvases per batch.
+        seed: Integer.
+        start_step: Number of the first batch.
+
+    Returns:
+        A dataset of dicts: `image`, uint8 `(batch_size, size, size, 1)`;
+        `label`, int32 `(batch_size,)`; `box`, float32 `(batch_size, 4)`.
+    """
+    if batch_size < 1:
+        raise ValueError(
+            "`batch_size` must be at least 1. Received: "
+            f"batch_size={batch_size}"
+        )
+    if start_step < 0:
+        raise ValueError(
+            "`start_step` must not be negative. Received: "
+            f"start_step={start_step}"
+        )
+    # Converted here: inside the map they would become part of its graph.
+    digits_images = tf.convert_to_tensor(digits.images)
+    labels = tf.convert_to_tensor(digits.labels)
+    _check_fits(canvas, digits_images)
+
+    @tf.autograph.experimental.do_not_convert
+    def batch(step: tf.Tensor, indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        images, boxes = make_canvases(
+            digits_images, indices, canvas, tf.stack([seed, step])
+        )
+        label = tf.gather(labels, indices)
+        return {"image": images, "label": label, "box": boxes}
+
+    steps = tf.data.Dataset.counter(start_step)
+    indices = _shuffled_indices(
+        len(digits.labels), batch_size, seed, start_step
+    )
+    # Two workers keep ahead of training and leave it the processor.
+    batches = tf.data.Dataset.zip(steps, indices).map(
+        batch, num_parallel_calls=2, deterministic=True
+    )
+    endless = tf.data.experimental.assert_cardinality(
+        tf.data.INFINITE_CARDINALITY
+    )
+    return batches.apply(endless).prefetch(4)
+
+
+def fixed_set(digits: Digits, canvas: Canvas, seed: int) -> CanvasSet:
+    """Puts every digit of a split on one canvas, in order.
+
+    Args:
+        digits: The split.
+        canvas: A `Canvas`.
+        seed: Integer; the same seed means the same set on every machine.
+
+    Returns:
+        A `CanvasSet`.
+    """
+    digits_images = tf.convert_to_tensor(digits.images)
+    num_digits = len(digits.labels)
+    _check_fits(canvas, digits_images)
+
+    def chunk(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        indices = tf.range(start, tf.minimum(start + CHUNK_SIZE, num_digits))
+        # Negative, because the seeds of training count up from zero.
+        return make_canvases(
+            digits_images, indices, canvas, tf.stack([seed, -1 - start])
+        )
+
+    chunks = tf.data.Dataset.range(0, num_digits, CHUNK_SIZE).map(chunk)
+    images, boxes = zip(*chunks.as_numpy_iterator(), strict=True)
+    return CanvasSet(
+        np.concatenate(images), digits.labels, np.concatenate(boxes)
+    )
+
+
+def _check_fits(canvas: Canvas, digits_images: tf.Tensor):
+    """Raises where the digits are too large or too small for the canvas."""
+    shape = digits_images.shape
+    if (
+        shape.rank != 3
+        or not shape.is_fully_defined()
+        or digits_images.dtype != tf.uint8
+    ):
+        raise ValueError(
+            "`digits_images` must be uint8 of a known shape "
+            "(N, height, width). "
+            f"Received: dtype={digits_images.dtype.name}, shape={shape}"
+        )
+    height, width = shape[1:]
+    if canvas.size < max(height, width):
+        raise ValueError(
+            "`size` of the canvas must be at least the digits' size. "
+            f"Received: size={canvas.size}, digits of {height}x{width}"
+        )
+    if canvas.num_distractors and canvas.distractor_size > min(height, width):
+        raise ValueError(
+            "`distractor_size` must be at most the digits' size. Received: "
+            f"distractor_size={canvas.distractor_size}, "
+            f"digits of {height}x{width}"
+        )
+
+
+def _distractors(
+    digits_images: tf.Tensor, canvas: Canvas, words: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts pieces; returns their pixels and where on a canvas they go.
+
+    Args:
+        digits_images: uint8 `(N, height, width)`.
+        canvas: A `Canvas`.
+        words: Random uint32 `(B, 5 * num_distractors)`.
+
+    Returns:
+        Pixels and offsets, both `(B, num_distractors * distractor_size**2)`.
+    """
+    num_digits, height, width = digits_images.shape
+    size, piece = canvas.size, canvas.distractor_size
+    words = tf.reshape(words, (-1, canvas.num_distractors, 5))
+    source = _below(words[..., 0], num_digits)
+    source_x = _below(words[..., 1], width - piece + 1)
+    source_y = _below(words[..., 2], height - piece + 1)
+    x = _below(words[..., 3], size - piece + 1)
+    y = _below(words[..., 4], size - piece + 1)
+
+    corners = (source * height + source_y) * width + source_x
+    pieces = tf.gather(
+        tf.reshape(digits_images, (-1,)),
+        corners[..., None] + _window(piece, piece, width),
+    )
+    offsets = (y * size + x)[..., None] + _window(piece, piece, size)
+    num_pixels = canvas.num_distractors * piece * piece
+    return (
+        tf.reshape(pieces, (-1, num_pixels)),
+        tf.reshape(offsets, (-1, num_pixels)),
+    )
+
+
+def _below(words: tf.Tensor, limit: int) -> tf.Tensor:
+    """Maps uniform uint32 words to uniform int32 in [0, limit)."""
+    product = tf.cast(words, tf.uint64) * tf.constant(limit, tf.uint64)
+    return tf.cast(tf.bitwise.right_shift(product, np.uint64(32)), tf.int32)
+
+
+def _window(height: int, width: int, stride: int) -> np.ndarray:
+    """Flat offsets of a window in an image whose rows are `stride` long."""
+    rows = stride * np.arange(height, dtype=np.int32)
+    return np.ravel(rows[:, None] + np.arange(width, dtype=np.int32))
+
+
+def _boxes(
+    digits: tf.Tensor, x: tf.Tensor, y: tf.Tensor, size: int
+) -> tf.Tensor:
+    """Returns the boxes of the ink of digits put at (x, y), `(B, 4)`."""
+    x_first, x_last = _ink_range(tf.reduce_max(digits, axis=1))
+    y_first, y_last = _ink_range(tf.reduce_max(digits, axis=2))
+    pixels = tf.stack([x + x_first, y + y_first, x + x_last, y + y_last], 1)
+    # One rounding, in the division, makes this exact on every machine.
+    last = size - 1
+    return tf.cast(2 * pixels - last, tf.float32) / float(last)
+
+
+def _ink_range(profile: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the first and last position above zero of each row."""
+    ink = tf.cast(profile > 0, tf.int32)
+    first = tf.argmax(ink, axis=1, output_type=tf.int32)
+    from_end = tf.argmax(ink[:, ::-1], axis=1, output_type=tf.int32)
+    return first, profile.shape[1] - 1 - from_end
+
+
+def _shuffled_indices(
+    num_digits: int, batch_size: int, seed: int, start_step: int
+) -> tf.data.Dataset:
+    """Returns which digits each batch shows, int32 `(batch_size,)`.
+
+    Batches are cut from one endless row of epochs, each a permutation. (Not
+    `index_shuffle`, which needs no array: it knows 256 permutations only.)
+    """
+    first_epoch, skipped = divmod(start_step * batch_size, num_digits)
+
+    def permutation(epoch: tf.Tensor) -> tf.data.Dataset:
+        # Folded, because the canvases of a batch use (seed, step) itself.
+        epoch_seed = tf.random.experimental.stateless_fold_in(
+            tf.stack([seed, epoch]), 0, alg="philox"
+        )
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(num_digits), epoch_seed, alg="philox"
+        )
+        return tf.data.Dataset.from_tensor_slices(order)
+
+    epochs = tf.data.Dataset.counter(first_epoch)
+    indices = epochs.flat_map(permutation).skip(skipped)
+    return indices.batch(batch_size, drop_remainder=True)

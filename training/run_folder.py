@@ -1,0 +1,153 @@
+"""The folder of a run: its configuration, its log, its weights.
+
+    config.json      what was asked for: recipe, seed, epochs, versions
+    log.csv          one line for each epoch
+    tensorboard/     the same for TensorBoard
+    last.keras       state after the last finished epoch, to resume from
+    best.weights.h5  weights of the best epoch on the validation set
+    model.keras      the trained model (the best weights), once finished
+    results.json     figures on the test set, once finished
+
+Files are written whole or not at all.
+"""
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+
+class RunError(ValueError):
+    """A run folder is not what it should be."""
+
+
+class RunFolder:
+    """Reads and writes the folder of a run.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    def __truediv__(self, name: str) -> Path:
+        """The path of a file of the run."""
+        return self.path / name
+
+    @classmethod
+    def create(cls, path: str | Path, config: dict) -> "RunFolder":
+        """Makes a new folder with its configuration.
+
+        Raises:
+            RunError: If something is there already, or it cannot be written.
+        """
+        run = cls(path)
+        if run.path.exists() and (
+            not run.path.is_dir() or any(run.path.iterdir())
+        ):
+            raise RunError(
+                f"{run.path} exists already. Continue it with --resume, or "
+                "choose another folder with --out."
+            )
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.write_json("config.json", config)
+        except OSError as error:
+            raise RunError(f"Cannot write to {run.path}: {error}") from error
+        return run
+
+    def config(self) -> dict:
+        """What the run was asked for.
+
+        Raises:
+            RunError: If the folder is not that of a run.
+        """
+        return self._read_json("config.json")
+
+    def results(self) -> dict:
+        """Figures of a finished run.
+
+        Raises:
+            RunError: If the run is not finished.
+        """
+        return self._read_json("results.json")
+
+    def model(self) -> keras.Model:
+        """The trained model.
+
+        Raises:
+            RunError: If the run is not finished, or the file is damaged.
+        """
+        return self._load("model.keras")
+
+    def last(self) -> keras.Model:
+        """The compiled model after the last finished epoch.
+
+        Raises:
+            RunError: If no epoch was finished, or the file is damaged.
+        """
+        return self._load("last.keras")
+
+    def finished_epochs(self) -> list[dict]:
+        """The lines of the log."""
+        path = self / "log.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def keep_epochs(self, num_epochs: int) -> None:
+        """Cuts the log after so many epochs."""
+        rows = self.finished_epochs()
+        if len(rows) <= num_epochs:
+            return
+
+        def write(path: Path) -> None:
+            with path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows(rows[:num_epochs])
+
+        self.write("log.csv", write)
+
+    def write_json(self, name: str, value: dict) -> None:
+        """Writes a JSON file."""
+        text = json.dumps(value, indent=2) + "\n"
+        self.write(name, lambda path: path.write_text(text))
+
+    def write(self, name: str, write: Callable[[Path], None]) -> None:
+        """Writes a file beside its place, then puts it there."""
+        path = self / name
+        unfinished = path.with_name(f"unfinished-{name}")
+        write(unfinished)
+        os.replace(unfinished, path)
+
+    def _read_json(self, name: str) -> dict:
+        path = self / name
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            raise RunError(
+                f"{path} is missing: {self.path} is not the folder of a "
+                f"{'finished ' if name != 'config.json' else ''}run."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"Cannot read {path}: {error}") from error
+
+    def _load(self, name: str) -> keras.Model:
+        path = self / name
+        if not path.exists():
+            raise RunError(
+                f"{path} is missing: the run has not come that far. Continue "
+                "it with `keras-attention train --resume`."
+            )
+        try:
+            return keras.models.load_model(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                f"{path} cannot be loaded, it may be damaged: {error}"
+            ) from error

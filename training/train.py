@@ -1,0 +1,178 @@
+"""Trains a recipe into a run folder, and continues a run that was stopped."""
+
+import datetime
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+
+from . import recipes
+from .callbacks import Checkpoint, Seconds, StddevSchedule
+from .canvases import fixed_set, training_dataset
+from .digits import Digits, load_digits
+from .evaluate import evaluate
+from .recipe import Recipe
+from .run_folder import RunFolder
+
+# Seeds of the fixed sets. Their digits are not those of training.
+FIXED_SET_SEED = 0
+
+
+def train(
+    name: str,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    data_dir: str | None = None,
+    verbose: str | int = "auto",
+) -> dict:
+    """Trains a recipe.
+
+    Args:
+        name: Name of the recipe.
+        out: Folder of the run, new or empty.
+        seed: Decides the first weights, the data and the sampled locations.
+        epochs: Number of epochs instead of the recipe's; the schedules are
+            stretched to it.
+        data_dir: Folder of TFDS, for sources that need it.
+        verbose: As of `fit`.
+
+    Returns:
+        The results: figures on the test set, and what the training cost.
+
+    Raises:
+        RunError: If the folder is in use or cannot be written.
+        ValueError: If the recipe is unknown or the number of epochs wrong.
+    """
+    recipe = recipes.get(name)
+    epochs = recipe.epochs if epochs is None else epochs
+    if epochs < 1:
+        raise ValueError(f"`epochs` must be at least 1. Received: {epochs}")
+    digits = load_digits(recipe.source, data_dir)
+    run = RunFolder.create(
+        out,
+        {
+            "recipe": name,
+            "seed": seed,
+            "epochs": epochs,
+            "data_dir": data_dir,
+            "started": datetime.datetime.now().isoformat(timespec="seconds"),
+            "versions": {
+                package: version(package)
+                for package in ("keras-visual-attention", "keras", "tensorflow")
+            },
+        },
+    )
+    keras.utils.set_random_seed(seed)
+    model = recipe.network()
+    recipe.compile(model, epochs)
+    return _run(run, recipe, model, digits, 0, verbose)
+
+
+def resume(
+    out: str | Path,
+    *,
+    data_dir: str | None = None,
+    verbose: str | int = "auto",
+) -> dict:
+    """Continues a run after its last finished epoch, exactly.
+
+    The data, the schedules, the optimiser and the random numbers go on as if
+    the run had not been stopped.
+
+    Args:
+        out: Folder of the run.
+        data_dir: Folder of TFDS, if it has moved.
+        verbose: As of `fit`.
+
+    Returns:
+        The results, as `train`; those on file where the run is finished.
+
+    Raises:
+        RunError: If the folder is not that of a run, or is damaged.
+    """
+    run = RunFolder(out)
+    config = run.config()
+    recipe = recipes.get(config["recipe"])
+    if (run / "results.json").exists():
+        return run.results()
+    digits = load_digits(recipe.source, data_dir or config["data_dir"])
+    keras.utils.set_random_seed(config["seed"])
+    if not (run / "last.keras").exists():
+        model = recipe.network()
+        recipe.compile(model, config["epochs"])
+        return _run(run, recipe, model, digits, 0, verbose)
+    model = run.last()
+    done = int(model.optimizer.iterations.numpy()) // recipe.steps_per_epoch
+    return _run(run, recipe, model, digits, done, verbose)
+
+
+def _run(
+    run: RunFolder,
+    recipe: Recipe,
+    model: keras.Model,
+    digits: dict[str, Digits],
+    done: int,
+    verbose: str | int,
+) -> dict:
+    """Trains after `done` epochs, tests, and writes what came of it."""
+    config = run.config()
+    run.keep_epochs(done)
+    best = max(
+        (float(row["val_accuracy"]) for row in run.finished_epochs()),
+        default=-1.0,
+    )
+    validation = fixed_set(digits["validation"], recipe.canvas, FIXED_SET_SEED)
+    model.fit(
+        training_dataset(
+            digits["train"],
+            recipe.canvas,
+            recipe.batch_size,
+            config["seed"],
+            start_step=done * recipe.steps_per_epoch,
+        ).map(lambda batch: (batch["image"], batch["label"])),
+        initial_epoch=done,
+        epochs=config["epochs"],
+        steps_per_epoch=recipe.steps_per_epoch,
+        validation_data=(validation.images, validation.labels),
+        validation_batch_size=min(1000, len(validation.labels)),
+        verbose=verbose,
+        callbacks=[
+            Seconds(),
+            StddevSchedule(*recipe.stddev, epochs=config["epochs"]),
+            Checkpoint(run, best),
+            keras.callbacks.CSVLogger(str(run / "log.csv"), append=True),
+            keras.callbacks.TensorBoard(
+                str(run / "tensorboard"), write_graph=False
+            ),
+        ],
+    )
+    model.load_weights(run / "best.weights.h5")
+    run.write("model.keras", model.save)
+    results = _results(run, recipe, model, digits["test"])
+    run.write_json("results.json", results)
+    return results
+
+
+def _results(
+    run: RunFolder, recipe: Recipe, model: keras.Model, digits: Digits
+) -> dict:
+    rows = run.finished_epochs()
+    start = time.perf_counter()
+    test = fixed_set(digits, recipe.canvas, FIXED_SET_SEED)
+    figures = evaluate(model, test)
+    return {
+        "recipe": recipe.name,
+        **figures,
+        "validation_accuracy": max(float(row["val_accuracy"]) for row in rows),
+        "parameters": model.count_params(),
+        "epochs": len(rows),
+        "images_seen": len(rows) * recipe.steps_per_epoch * recipe.batch_size,
+        "training_seconds": round(sum(float(row["seconds"]) for row in rows)),
+        "training_cpu_seconds": round(
+            sum(float(row["cpu_seconds"]) for row in rows)
+        ),
+        "test_seconds": round(time.perf_counter() - start, 1),
+    }

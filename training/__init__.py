@@ -2,20 +2,21 @@
 
 from .canvases import Canvas, CanvasSet, fixed_set, training_dataset
 from .digits import Digits, load_digits
-from .evaluate import evaluate
+from .evaluate import evaluate, evaluate_run, load_test_set
 from .run_folder import RunError, RunFolder
-from .train import FIXED_SET_SEED, resume, train
+from .train import resume, train
 
 __all__ = [
-    "FIXED_SET_SEED",
     "Canvas",
     "CanvasSet",
     "Digits",
     "RunError",
     "RunFolder",
     "evaluate",
+    "evaluate_run",
     "fixed_set",
     "load_digits",
+    "load_test_set",
     "resume",
     "train",
     "training_dataset",

@@ -51,20 +51,26 @@ class Seconds(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the run: the best weights so far, then the state to resume from.
+    """Saves the run: its log, the best weights, the state to resume from.
 
     Args:
-        run: Folder of the run.
-        best: Best validation accuracy of the epochs before, if any.
+        run: Folder of the run. Lines of its log from `first_epoch` on, of an
+            epoch whose state was not saved, are written over.
+        first_epoch: Number of the first epoch of this training.
     """
 
-    def __init__(self, run: RunFolder, best: float = -1.0):
+    def __init__(self, run: RunFolder, first_epoch: int):
         super().__init__()
         self.run = run
-        self.best = best
+        self.rows = run.finished_epochs()[:first_epoch]
+        self.best = max(
+            (float(row["val_accuracy"]) for row in self.rows), default=-1.0
+        )
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Saves what this epoch made."""
+        self.rows.append({"epoch": epoch, **logs})
+        self.run.write_epochs(self.rows)
         if logs["val_accuracy"] > self.best:
             self.best = logs["val_accuracy"]
             self.run.write("best.weights.h5", self.model.save_weights)

@@ -1,13 +1,21 @@
 """How often a classifier is right."""
 
 import contextlib
+from pathlib import Path
 
 import keras
 import numpy as np
 
 import keras_attention
 
-from .canvases import CanvasSet
+from . import recipes
+from .canvases import CanvasSet, fixed_set
+from .digits import Digits, load_digits
+from .recipe import Recipe
+from .run_folder import RunFolder
+
+# Of all validation and test sets. Their digits are not those of training.
+SEED = 0
 
 
 def evaluate(
@@ -47,3 +55,38 @@ def evaluate(
         "error_percent": round(100 * (1 - correct / num_images), 3),
         "num_images": num_images,
     }
+
+
+def evaluate_run(
+    path: str | Path, policy: str | None = None, data_dir: str | None = None
+) -> dict:
+    """Evaluates the trained model of a run on its recipe's test set.
+
+    Args:
+        path: Folder of the run.
+        policy: As of `evaluate`.
+        data_dir: Folder of TFDS, if it has moved.
+
+    Returns:
+        As `evaluate`, with the recipe and the policy.
+
+    Raises:
+        RunError: If the run is not finished, or damaged.
+    """
+    run = RunFolder(path)
+    config = run.config()
+    recipe = recipes.get(config["recipe"])
+    model = run.model()
+    test = load_test_set(recipe, data_dir or config["data_dir"])
+    figures = evaluate(model, test, policy)
+    return {"recipe": recipe.name, "policy": policy or "mode", **figures}
+
+
+def load_test_set(recipe: Recipe, data_dir: str | None = None) -> CanvasSet:
+    """The test set of a recipe, the same on every machine."""
+    return held_out_set(recipe, load_digits(recipe.source, data_dir)["test"])
+
+
+def held_out_set(recipe: Recipe, digits: Digits) -> CanvasSet:
+    """The canvases of a recipe made of validation or test digits."""
+    return fixed_set(digits, recipe.canvas, SEED)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_attention import ops
+from keras_attention import layers, ops
 
 if TYPE_CHECKING:
+    import keras
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -82,6 +83,22 @@ def glimpse_paths(
                 if k == 0:
                     axes.set_title(f"{t + 1}", fontsize=9)
     return figure
+
+
+def glimpse_geometry(model: keras.Model) -> dict[str, int]:
+    """The size and the number of scales of the glimpses of a model.
+
+    Raises:
+        ValueError: If the model takes no glimpses.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.RecurrentAttention):
+            sensor = layer.cell.glimpse_sensor
+            return {
+                "glimpse_size": sensor.glimpse_size,
+                "num_scales": sensor.num_scales,
+            }
+    raise ValueError(f"The model takes no glimpses. Received: {model.name}")
 
 
 def png(figure: Figure) -> bytes:

@@ -100,17 +100,14 @@ class RunFolder:
         with path.open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def keep_epochs(self, num_epochs: int) -> None:
-        """Cuts the log after so many epochs."""
-        rows = self.finished_epochs()
-        if len(rows) <= num_epochs:
-            return
+    def write_epochs(self, rows: list[dict]) -> None:
+        """Writes the log anew, with these lines."""
 
         def write(path: Path) -> None:
             with path.open("w", newline="") as file:
                 writer = csv.DictWriter(file, rows[0])
                 writer.writeheader()
-                writer.writerows(rows[:num_epochs])
+                writer.writerows(rows)
 
         self.write("log.csv", write)
 

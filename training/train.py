@@ -9,14 +9,11 @@ import keras
 
 from . import recipes
 from .callbacks import Checkpoint, Seconds, StddevSchedule
-from .canvases import fixed_set, training_dataset
+from .canvases import training_dataset
 from .digits import Digits, load_digits
-from .evaluate import evaluate
+from .evaluate import evaluate, held_out_set
 from .recipe import Recipe
-from .run_folder import RunFolder
-
-# Seeds of the fixed sets. Their digits are not those of training.
-FIXED_SET_SEED = 0
+from .run_folder import RunError, RunFolder
 
 
 def train(
@@ -73,6 +70,7 @@ def train(
 
 def resume(
     out: str | Path,
+    name: str,
     *,
     data_dir: str | None = None,
     verbose: str | int = "auto",
@@ -84,6 +82,7 @@ def resume(
 
     Args:
         out: Folder of the run.
+        name: Name of the recipe that the run was started with.
         data_dir: Folder of TFDS, if it has moved.
         verbose: As of `fit`.
 
@@ -91,11 +90,17 @@ def resume(
         The results, as `train`; those on file where the run is finished.
 
     Raises:
-        RunError: If the folder is not that of a run, or is damaged.
+        RunError: If the folder is not that of a run of this recipe, or is
+            damaged.
     """
+    recipe = recipes.get(name)
     run = RunFolder(out)
     config = run.config()
-    recipe = recipes.get(config["recipe"])
+    if config["recipe"] != name:
+        raise RunError(
+            f"{out} is a run of the recipe {config['recipe']!r}. "
+            f"Received: {name!r}"
+        )
     if (run / "results.json").exists():
         return run.results()
     digits = load_digits(recipe.source, data_dir or config["data_dir"])
@@ -119,12 +124,7 @@ def _run(
 ) -> dict:
     """Trains after `done` epochs, tests, and writes what came of it."""
     config = run.config()
-    run.keep_epochs(done)
-    best = max(
-        (float(row["val_accuracy"]) for row in run.finished_epochs()),
-        default=-1.0,
-    )
-    validation = fixed_set(digits["validation"], recipe.canvas, FIXED_SET_SEED)
+    validation = held_out_set(recipe, digits["validation"])
     model.fit(
         training_dataset(
             digits["train"],
@@ -133,6 +133,7 @@ def _run(
             config["seed"],
             start_step=done * recipe.steps_per_epoch,
         ).map(lambda batch: (batch["image"], batch["label"])),
+        shuffle=False,  # the data set has an order of its own
         initial_epoch=done,
         epochs=config["epochs"],
         steps_per_epoch=recipe.steps_per_epoch,
@@ -142,8 +143,7 @@ def _run(
         callbacks=[
             Seconds(),
             StddevSchedule(*recipe.stddev, epochs=config["epochs"]),
-            Checkpoint(run, best),
-            keras.callbacks.CSVLogger(str(run / "log.csv"), append=True),
+            Checkpoint(run, done),
             keras.callbacks.TensorBoard(
                 str(run / "tensorboard"), write_graph=False
             ),
@@ -161,8 +161,7 @@ def _results(
 ) -> dict:
     rows = run.finished_epochs()
     start = time.perf_counter()
-    test = fixed_set(digits, recipe.canvas, FIXED_SET_SEED)
-    figures = evaluate(model, test)
+    figures = evaluate(model, held_out_set(recipe, digits))
     return {
         "recipe": recipe.name,
         **figures,

@@ -1,0 +1,106 @@
+"""The demo: trains, tests, exports, predicts and shows, with no network."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention import export, training
+from keras_attention.training import plots, recipes
+from keras_attention.training.page import page
+from keras_attention_cli.jobs import export_run, write_whole
+
+RECIPE = "ram_digits"
+NUM_PICTURES = 6
+
+
+def run_demo(out: Path, seed: int = 0) -> dict:
+    """Runs the demo; continues one that was stopped.
+
+    Args:
+        out: Folder for the run, the exported files and the page.
+        seed: Seed of the training.
+
+    Returns:
+        The figures and the files it made.
+    """
+    start = time.perf_counter()
+    run = out / "run"
+    if (run / "config.json").exists():
+        results = training.resume(run, RECIPE)
+    else:
+        results = training.train(RECIPE, run, seed=seed)
+    elsewhere = training.evaluate_run(run, "random")
+    card = export_run(run, out / "exported")
+
+    test = training.load_test_set(recipes.get(RECIPE))
+    reader = export.load_exported(out / "exported" / "model.tflite")
+    outputs = reader.predict(test.images)
+    figures = {
+        "accuracy": results["accuracy"],
+        "accuracy_random_locations": elsewhere["accuracy"],
+        "accuracy_tflite": float(np.mean(outputs["class"] == test.labels)),
+        "largest_difference": card["parity"]["largest_difference"],
+        "saved_model": str(out / "exported" / "saved_model"),
+        "tflite": str(out / "exported" / "model.tflite"),
+        "page": str(out / "index.html"),
+        "training_seconds": results["training_seconds"],
+        "seconds": 0.0,
+    }
+    text = _page(test, outputs, figures, card["metadata"]["glimpse"])
+    write_whole(out / "index.html", text.encode())
+    figures["seconds"] = round(time.perf_counter() - start, 1)
+    return figures
+
+
+def _page(
+    test: training.CanvasSet, outputs: dict, figures: dict, geometry: dict
+) -> str:
+    wrong = np.flatnonzero(outputs["class"] != test.labels)
+    right = np.flatnonzero(outputs["class"] == test.labels)
+    pictures = [
+        (caption, _picture(test, outputs, indices[:NUM_PICTURES], geometry))
+        for caption, indices in (
+            ("Read correctly (the first of the test set)", right),
+            ("Read wrongly (the first of the test set)", wrong),
+        )
+        if len(indices)
+    ]
+    return page(
+        "Where the model looked",
+        "A recurrent glimpse model reads handwritten digits on cluttered "
+        "canvases. It never sees a whole image: it chooses where to look, six "
+        "times, and reads what the squares show. All answers on this page "
+        "come from the exported TFLite file.",
+        {
+            "Right, looking where it learned to": f"{figures['accuracy']:.1%}",
+            "Right, looking at random places": (
+                f"{figures['accuracy_random_locations']:.1%}"
+            ),
+            "Right, from the TFLite file": f"{figures['accuracy_tflite']:.1%}",
+            "Greatest difference between Keras and the exported files": (
+                f"{figures['largest_difference']:.1e}"
+            ),
+        },
+        pictures,
+    )
+
+
+def _picture(
+    test: training.CanvasSet,
+    outputs: dict,
+    indices: np.ndarray,
+    geometry: dict,
+) -> bytes:
+    titles = [
+        f"a {test.labels[i]}, read as {outputs['class'][i]} "
+        f"({outputs['probabilities'][i].max():.0%})"
+        for i in indices
+    ]
+    figure = plots.glimpse_paths(
+        test.images[indices] / 255,
+        outputs["location"][indices],
+        titles=titles,
+        **geometry,
+    )
+    return plots.png(figure)

@@ -1,0 +1,93 @@
+"""Jobs of the command line that take training and export together."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention import export, training
+from keras_attention.training import plots, recipes
+
+# How many test images an export is checked on.
+NUM_EXAMPLES = 200
+
+
+def export_run(run: Path, out: Path, data_dir: str | None = None) -> dict:
+    """Exports the trained model of a run; returns its model card."""
+    folder = training.RunFolder(run)
+    model = folder.model()
+    config = folder.config()
+    recipe = recipes.get(config["recipe"])
+    test = training.load_test_set(recipe, data_dir or config["data_dir"])
+    return export.export_model(
+        model,
+        out,
+        examples=test.images[:NUM_EXAMPLES],
+        labels=[str(digit) for digit in range(10)],
+        metadata={
+            "recipe": recipe.name,
+            "summary": recipe.summary,
+            "seed": config["seed"],
+            "results": folder.results(),
+            "glimpse": plots.glimpse_geometry(model),
+        },
+    )
+
+
+def predict_files(
+    exported: Path, files: Sequence[Path], picture: Path | None = None
+) -> list[dict]:
+    """Reads image files with an exported model.
+
+    Args:
+        exported: What `export.load_exported` takes.
+        files: PNG or JPEG files.
+        picture: PNG file to write, if any.
+
+    Returns:
+        For each file its class, the probability, and where the model looked.
+    """
+    model = export.load_exported(exported)
+    images = np.stack(
+        [export.read_image(file, model.input_shape) for file in files]
+    )
+    outputs = model.predict(images)
+    card = model.card or {}
+    labels = card.get("labels")
+    predictions = []
+    for i, file in enumerate(files):
+        index = int(outputs["class"][i])
+        predictions.append(
+            {
+                "image": str(file),
+                "class": index,
+                "label": labels[index] if labels else str(index),
+                "probability": float(outputs["probabilities"][i, index]),
+                "location": outputs["location"][i].tolist(),
+            }
+        )
+    if picture:
+        geometry = card.get("metadata", {}).get("glimpse")
+        if not geometry:
+            raise ValueError(
+                "`--picture` needs the model card beside the model, which "
+                f"tells the size of a glimpse. Received: {exported}"
+            )
+        titles = [
+            f"{Path(answer['image']).name}: {answer['label']} "
+            f"({answer['probability']:.0%})"
+            for answer in predictions
+        ]
+        figure = plots.glimpse_paths(
+            images, outputs["location"], titles=titles, **geometry
+        )
+        write_whole(picture, plots.png(figure))
+    return predictions
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file beside its place, then puts it there."""
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)

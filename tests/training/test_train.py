@@ -1,0 +1,167 @@
+"""Runs: what they write, and that stopping one changes nothing."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import training
+from keras_attention.training import callbacks, recipes
+
+
+class StoppedInEpoch(callbacks.Seconds):
+    """Stops the training, as Ctrl-C does, before an epoch is saved."""
+
+    number = 0
+
+    def on_epoch_end(self, epoch, logs):
+        super().on_epoch_end(epoch, logs)
+        if epoch == self.number:
+            raise KeyboardInterrupt
+
+
+def rows(run):
+    with (run / "log.csv").open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if "seconds" not in k}
+            for row in csv.DictReader(file)
+        ]
+
+
+def test_a_run_holds_configuration_log_weights_and_results(trained):
+    run, results = trained
+    assert {path.name for path in run.iterdir()} == {
+        "config.json",
+        "log.csv",
+        "tensorboard",
+        "last.keras",
+        "best.weights.h5",
+        "model.keras",
+        "results.json",
+    }
+    config = json.loads((run / "config.json").read_text())
+    asked = (config["recipe"], config["seed"], config["epochs"])
+    assert asked == ("tiny", 3, 3)
+    assert json.loads((run / "results.json").read_text()) == results
+    assert results["images_seen"] == 3 * 4 * 16
+    assert results["num_images"] == 400
+    assert [row["epoch"] for row in rows(run)] == ["0", "1", "2"]
+    assert list(run.glob("tensorboard/*/events*"))
+
+
+def test_the_trained_model_has_the_best_weights(tiny, run):
+    model = keras.models.load_model(run / "model.keras")
+    trained = model.get_weights()
+    model.load_weights(run / "best.weights.h5")
+    for one, other in zip(trained, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    best = max(float(row["val_accuracy"]) for row in rows(run))
+    validation = training.load_digits("digits")["validation"]
+    held_out = training.fixed_set(validation, tiny.canvas, 0)
+    figures = training.evaluate(model, held_out)
+    assert figures["accuracy"] == pytest.approx(best)
+
+
+def test_the_results_are_those_of_the_test_set(run, trained):
+    figures = training.evaluate_run(run)
+    assert figures["accuracy"] == trained[1]["accuracy"]
+    assert figures["num_images"] == 400
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
+    run, tmp_path, monkeypatch, epoch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(StoppedInEpoch, "number", epoch)
+        patch.setitem(training.train.__globals__, "Seconds", StoppedInEpoch)
+        with pytest.raises(KeyboardInterrupt):
+            training.train("tiny", tmp_path / "stopped", seed=3, verbose=0)
+    keras.utils.set_random_seed(99)  # another process knows nothing of ours
+    training.resume(tmp_path / "stopped", "tiny", verbose=0)
+    assert rows(run) == rows(tmp_path / "stopped")
+    whole, stopped = (
+        keras.models.load_model(path / "last.keras")
+        for path in (run, tmp_path / "stopped")
+    )
+    for one, other in zip(
+        whole.get_weights(), stopped.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_is_another_run(run, tmp_path):
+    other = tmp_path / "other"
+    training.train("tiny", other, seed=4, epochs=1, verbose=0)
+    assert rows(run)[0]["loss"] != rows(other)[0]["loss"]
+
+
+def test_resuming_a_finished_run_gives_its_results(run, trained):
+    assert training.resume(run, "tiny") == trained[1]
+
+
+def test_stddev_falls_from_first_to_last_epoch(tiny, run):
+    last = keras.models.load_model(run / "last.keras")
+    policy = last.get_layer("glimpses").cell.location_policy
+    assert float(policy.stddev) == pytest.approx(tiny.stddev[1])
+
+
+def test_a_folder_in_use_is_left_alone(tiny, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(training.RunError, match="exists already.*--resume"):
+        training.train("tiny", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(training.RunError, match="Cannot write to .*file/run"):
+        training.train("tiny", tmp_path / "file" / "run")
+
+
+def test_resuming_nothing_is_refused(tiny, tmp_path):
+    with pytest.raises(training.RunError, match="config.json is missing"):
+        training.resume(tmp_path / "nothing", "tiny")
+
+
+def test_resuming_another_recipe_is_refused(run):
+    with pytest.raises(training.RunError, match="a run of the recipe 'tiny'"):
+        training.resume(run, "ram_digits")
+
+
+@pytest.mark.parametrize("name", ["config.json", "last.keras"])
+def test_a_damaged_run_is_refused(run, name):
+    (run / "results.json").unlink()
+    content = (run / name).read_bytes()
+    (run / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(training.RunError, match=name):
+        training.resume(run, "tiny", verbose=0)
+
+
+def test_an_unfinished_run_cannot_be_evaluated(run):
+    (run / "model.keras").unlink()
+    with pytest.raises(training.RunError, match="model.keras is missing"):
+        training.evaluate_run(run)
+
+
+def test_no_epoch_is_refused(tiny, tmp_path):
+    with pytest.raises(ValueError, match="`epochs` must be .* Received: 0"):
+        training.train("tiny", tmp_path / "run", epochs=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_recipe_is_named_with_the_known():
+    with pytest.raises(ValueError, match="Received: 'ram', known: ram_"):
+        recipes.get("ram")
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_builds_a_network_for_its_canvas(name):
+    recipe = recipes.get(name)
+    assert recipe.name == name
+    model = recipe.network()
+    size = recipe.canvas.size
+    assert model.input_shape == (None, size, size, 1)
+    assert model.output_shape == (None, 10)

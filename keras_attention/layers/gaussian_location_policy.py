@@ -39,7 +39,6 @@ class GaussianLocationPolicy(keras.layers.Layer):
         `log_prob` (B,) and `entropy` (B,).
 
     Example:
-
     >>> policy = GaussianLocationPolicy(stddev=0.1)
     >>> mean = np.array([[0.5, -0.5]], "float32")
     >>> policy(mean)["location"].numpy()  # not in training: the mode
@@ -126,6 +125,14 @@ class GaussianLocationPolicy(keras.layers.Layer):
             "entropy": distribution.entropy(),
         }
 
+    def compute_output_spec(self, location_mean, choices=None, training=False):
+        """What `call` returns: float32, whatever the dtype policy."""
+        shapes = self.compute_output_shape(location_mean.shape)
+        return {
+            name: keras.KerasTensor(shape, dtype="float32")
+            for name, shape in shapes.items()
+        }
+
     def compute_output_shape(self, mean_shape):
         """The shapes of the dict that `call` returns."""
         batch = mean_shape[0]
@@ -168,4 +175,12 @@ def _over_time(location, shape):
         )
     if rank == 2:
         location = location[:, None]
+    known = [tf.get_static_value(size) for size in shape]
+    for given, size in zip(location.shape[::-1], known[::-1], strict=False):
+        if None not in (given, size) and given not in (1, size):
+            raise ValueError(
+                "`policy(location=...)` does not fit the batch and the number "
+                f"of steps. Received: location.shape={location.shape}, needed "
+                f"(batch, steps, 2)={tuple(known)}"
+            )
     return tf.broadcast_to(location, shape)

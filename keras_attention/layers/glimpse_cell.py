@@ -56,7 +56,6 @@ class GlimpseCell(keras.layers.Layer):
         (B,), and the `query` (B, Q) that the location was chosen from.
 
     Example:
-
     >>> cell = GlimpseCell(GlimpseSensor(8, num_scales=2))
     >>> images = np.zeros((3, 28, 28, 1), "float32")
     >>> output, states = cell(images, cell.get_initial_state(batch_size=3))
@@ -143,17 +142,16 @@ class GlimpseCell(keras.layers.Layer):
             )
         batch = images_shape[0]
         query_size = _hidden_state(tree.map_structure(int, self.state_size))
-        _build(self.location_network, (batch, query_size))
-        _build(self.location_policy, (batch, 2))
-        _build(self.glimpse_sensor, images_shape, (batch, 2))
-        glimpse_shape = self.glimpse_sensor.compute_output_shape(
-            images_shape, (batch, 2)
-        )
-        _build(self.glimpse_network, glimpse_shape, (batch, 2))
-        read_shape = self.glimpse_network.compute_output_shape(
-            glimpse_shape, (batch, 2)
-        )
-        _build(self.core, read_shape)
+        # Called on symbolic tensors, so that a layer need only have a `call`.
+        images = keras.KerasTensor(images_shape)
+        location = keras.KerasTensor((batch, 2))
+        query = keras.KerasTensor((batch, query_size))
+        self.location_policy(self.location_network(query))
+        glimpse = self.glimpse_sensor(images, location)
+        read = self.glimpse_network(glimpse, location)
+        if not self.core.built:
+            self.core.build(read.shape)
+            self.core.built = True
 
     def call(
         self,
@@ -171,6 +169,8 @@ class GlimpseCell(keras.layers.Layer):
         glimpse = self.glimpse_sensor(images, location)
         read = self.glimpse_network(glimpse, location)
         output, states = self.core(read, states)
+        if not tree.is_nested(states):  # as Keras allows a cell of one state
+            states = [states]
         if not return_attention:
             return output, states
         return output, states, {**attention, "query": query}
@@ -214,9 +214,3 @@ def _hidden_state(states):
         last = states[-1] if tree.is_nested(states[-1]) else states[0]
         return _hidden_state(last)
     return states
-
-
-def _build(layer, *shapes):
-    if not layer.built:
-        layer.build(*shapes)
-        layer.built = True

@@ -1,5 +1,7 @@
 """The glimpse network: what was seen, and where."""
 
+import functools
+
 import keras
 from keras import ops
 
@@ -12,12 +14,17 @@ class GlimpseNetwork(keras.layers.Layer):
 
         what  = relu(W_what flat(glimpse) + b_what)
         where = relu(W_where location + b_where)
-        output = relu(W_1 what + b_1 + W_2 where + b_2)
+        output = relu(W [what, where] + b)
+
+    (The paper's sum of two linear maps, one of `what`, one of `where`, is one
+    linear map of both.)
 
     Args:
         what_units: width of the layer that reads the glimpse.
         where_units: width of the layer that reads the location.
         units: width of the output.
+        what: layer `(B, size, size, channels) -> (B, W)` that reads the
+            glimpse instead, such as a `keras.Sequential` of convolutions.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -28,7 +35,6 @@ class GlimpseNetwork(keras.layers.Layer):
         (B, units).
 
     Example:
-
     >>> network = GlimpseNetwork()
     >>> glimpse = np.zeros((2, 8, 8, 1), "float32")
     >>> network(glimpse, np.zeros((2, 2), "float32")).shape
@@ -39,35 +45,36 @@ class GlimpseNetwork(keras.layers.Layer):
         Attention, https://arxiv.org/abs/1406.6247
     """
 
-    def __init__(self, what_units=128, where_units=128, units=256, **kwargs):
+    def __init__(
+        self, what_units=128, where_units=128, units=256, what=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.what_units = what_units
         self.where_units = where_units
         self.units = units
-        dense = keras.layers.Dense
-        self.what = dense(what_units, "relu", name="what", dtype=self.dtype_policy)
-        self.where = dense(
-            where_units, "relu", name="where", dtype=self.dtype_policy
+        dense = functools.partial(keras.layers.Dense, dtype=self.dtype_policy)
+        self.what = what or keras.Sequential(
+            [
+                keras.layers.Flatten(dtype=self.dtype_policy),
+                dense(what_units, "relu"),
+            ],
+            name="what",
         )
-        self.from_what = dense(units, name="from_what", dtype=self.dtype_policy)
-        self.from_where = dense(
-            units, name="from_where", dtype=self.dtype_policy
-        )
+        self.where = dense(where_units, "relu", name="where")
+        self.joined = dense(units, "relu", name="joined")
 
     def build(self, glimpse_shape, location_shape=None):
-        """Builds the four dense layers."""
-        pixels = glimpse_shape[1] * glimpse_shape[2] * glimpse_shape[3]
-        self.what.build((None, pixels))
+        """Builds the three parts."""
+        if not self.what.built:
+            self.what.build(glimpse_shape)
+        what_units = self.what.compute_output_shape(glimpse_shape)[-1]
         self.where.build((None, 2))
-        self.from_what.build((None, self.what_units))
-        self.from_where.build((None, self.where_units))
+        self.joined.build((None, what_units + self.where_units))
 
     def call(self, glimpse, location):
         """Reads a batch of glimpses and locations."""
-        pixels = self.what.kernel.shape[0]
-        what = self.what(ops.reshape(glimpse, (-1, pixels)))
-        where = self.where(location)
-        return ops.relu(self.from_what(what) + self.from_where(where))
+        what, where = self.what(glimpse), self.where(location)
+        return self.joined(ops.concatenate([what, where], axis=-1))
 
     def compute_output_shape(self, glimpse_shape, location_shape=None):
         """(B, units)."""
@@ -80,4 +87,11 @@ class GlimpseNetwork(keras.layers.Layer):
             "what_units": self.what_units,
             "where_units": self.where_units,
             "units": self.units,
+            "what": keras.saving.serialize_keras_object(self.what),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes the layer from the config of its parts."""
+        what = keras.saving.deserialize_keras_object(config["what"])
+        return cls(**{**config, "what": what})

@@ -42,7 +42,6 @@ class GlimpseSensor(keras.layers.Layer):
             finest crop.
 
     Example:
-
     >>> sensor = GlimpseSensor(glimpse_size=8, num_scales=3)
     >>> images = np.zeros((2, 60, 60, 1), "float32")
     >>> sensor(images, np.zeros((2, 2), "float32")).shape
@@ -89,15 +88,23 @@ class GlimpseSensor(keras.layers.Layer):
         self._check_images(images.shape)
         if images.dtype == "uint8":
             images = tf.cast(images, self.compute_dtype) / 255
+        if not images.dtype.is_floating:
+            raise ValueError(
+                "`images` must be floating, in [0, 1], or uint8, 0-255. "
+                f"Received: images.dtype={images.dtype.name}"
+            )
         images = tf.cast(images, self.compute_dtype)
-        return glimpse_pyramid(
-            images, self.num_scales, self.fill_value
-        )
+        return glimpse_pyramid(images, self.num_scales, self.fill_value)
 
     def call(self, images, locations):
         """Takes one glimpse of each image."""
         if not isinstance(images, (list, tuple)):
             images = self.pyramid(images)
+        if len(images) != self.num_scales:
+            raise ValueError(
+                f"A pyramid for num_scales={self.num_scales} was expected. "
+                f"Received: {len(images)} levels"
+            )
         return glimpse_from_pyramid(
             images, locations, self.glimpse_size, self.interpolation
         )

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import tree
 
+from keras_attention.ops.glimpse import check_count
 from keras_attention.policies import scope
 
 
@@ -36,7 +37,7 @@ class RecurrentAttention(keras.layers.Layer):
         inputs: (B, ...), or along a sequence (B, T, ...).
         initial_state: list of tensors; by default the cell's initial state.
         mask: (B, T) booleans of a sequence: where it is False the state and
-            the output stay as they were.
+            the output stay as they were, and `log_prob` is 0.
         training: whether hard attention samples.
         return_attention: whether to return what was attended to.
 
@@ -53,7 +54,6 @@ class RecurrentAttention(keras.layers.Layer):
             a sequence whose length is unknown is to be unrolled.
 
     Example:
-
     >>> look = RecurrentAttention(GlimpseCell(8), num_glimpses=6)
     >>> images = np.zeros((2, 28, 28, 1), "float32")
     >>> output, attention = look(images, return_attention=True)
@@ -81,12 +81,12 @@ class RecurrentAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if num_glimpses is not None and (
-            not isinstance(num_glimpses, int) or num_glimpses < 1
-        ):
+        if num_glimpses is not None:
+            check_count("num_glimpses", num_glimpses)
+        if not hasattr(cell, "choices"):
             raise ValueError(
-                "`num_glimpses` must be a whole number of at least 1, or None "
-                f"for a sequence. Received: num_glimpses={num_glimpses!r}"
+                "`cell` must be an attention cell, such as `GlimpseCell`. For "
+                f"other cells use `keras.layers.RNN`. Received: cell={cell}"
             )
         self.cell = cell
         self.num_glimpses = num_glimpses
@@ -112,7 +112,11 @@ class RecurrentAttention(keras.layers.Layer):
         """Runs the loop."""
         batch_size = tf.shape(inputs)[0]
         num_steps = self._num_steps(inputs)
-        states = initial_state or self.cell.get_initial_state(batch_size)
+        states = initial_state
+        if states is None:
+            states = self.cell.get_initial_state(batch_size)
+        elif not tree.is_nested(states):
+            states = [states]
         step = _Step(
             cell=self.cell,
             inputs=self.cell.prepare(inputs) if self.num_glimpses else inputs,
@@ -198,6 +202,11 @@ class _Step:
             if last_output is None:
                 last_output = tf.zeros_like(output)
             output = tf.where(seen, output, last_output)
+            # Where nothing changes, nothing was chosen: no reward for it.
+            attention = {
+                **attention,
+                "log_prob": tf.where(seen[:, 0], attention["log_prob"], 0.0),
+            }
             new_states = tree.map_structure(
                 lambda new, old: tf.where(seen, new, old), new_states, states
             )

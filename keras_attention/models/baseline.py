@@ -44,6 +44,13 @@ class LearnedBaseline(keras.layers.Layer):
             for name, query in queries.items()
         }
 
+    def compute_output_spec(self, queries):
+        """What `call` returns: float32, whatever the dtype policy."""
+        return {
+            name: keras.KerasTensor(query.shape[:-1], dtype="float32")
+            for name, query in queries.items()
+        }
+
     def compute_output_shape(self, queries_shape):
         """(B, T) for each name."""
         return {name: shape[:-1] for name, shape in queries_shape.items()}

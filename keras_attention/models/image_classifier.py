@@ -24,6 +24,14 @@ class ImageClassifier(ReinforceModel):
 
     def __call__(self, images, *args, **kwargs):
         """Calls the model on images."""
-        if keras.backend.standardize_dtype(images.dtype) == "uint8":
-            images = tf.cast(images, "float32") / 255
+        if not keras.ops.is_tensor(images):
+            images = tf.convert_to_tensor(images)
+        dtype = keras.backend.standardize_dtype(images.dtype)
+        if dtype == "uint8":
+            images = keras.ops.cast(images, "float32") / 255
+        elif not keras.backend.is_float_dtype(dtype):
+            raise ValueError(
+                "Images must be floating, in [0, 1], or uint8, 0-255. "
+                f"Received: dtype={dtype}"
+            )
         return super().__call__(images, *args, **kwargs)

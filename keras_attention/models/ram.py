@@ -52,7 +52,6 @@ def ram(
         ValueError: for sizes that do not fit; see the layers.
 
     Example:
-
     >>> model = ram(input_shape=(60, 60, 1), glimpse_size=12, num_scales=3)
     >>> model(np.zeros((2, 60, 60, 1), "uint8")).shape
     TensorShape([2, 10])

@@ -1,5 +1,7 @@
 """A Keras model whose `fit` trains hard attention."""
 
+import functools
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -41,7 +43,6 @@ class ReinforceModel(keras.Model):
         ValueError: in `fit`, if no layer of the model samples.
 
     Example:
-
     >>> images = keras.Input((28, 28, 1))
     >>> cell = GlimpseCell(8)
     >>> features = RecurrentAttention(cell, num_glimpses=6)(images)
@@ -58,6 +59,12 @@ class ReinforceModel(keras.Model):
         Attention, https://arxiv.org/abs/1406.6247
     """
 
+    def __new__(cls, *args, **kwargs):
+        """Gives models of inputs and outputs a class of their own."""
+        if len(args) > 1 or "outputs" in kwargs:
+            cls = _functional_class(cls)  # noqa: PLW0642
+        return super().__new__(cls, *args, **kwargs)
+
     def __init__(
         self, *args, reward=reinforce.correct_at_end, baseline=None, **kwargs
     ):
@@ -68,9 +75,7 @@ class ReinforceModel(keras.Model):
         self.baseline_tracker = keras.metrics.Mean(name="baseline_error")
         self._traced_under = {}
         if hasattr(self, "_inputs_struct"):  # built of inputs and outputs
-            with scope.record_attention() as attention:
-                self.compute_output_spec(self.inputs)
-            self._build_baseline(attention)
+            self._build_baseline(self._record_symbolically())
 
     def __call__(self, *args, **kwargs):
         """Calls the model; what was attended to travels with its outputs."""
@@ -92,11 +97,18 @@ class ReinforceModel(keras.Model):
     ):
         """The compiled loss, with the gradients of policy and baseline."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        reward = ops.stop_gradient(ops.cast(self.reward(y, y_pred), "float32"))
+        reward = self._reward(y, y_pred)
+        if sample_weight is not None:
+            sample_weight = ops.reshape(sample_weight, (-1,))
         self.reward_tracker.update_state(reward, sample_weight)
+        choices = _choices(
+            getattr(keras.tree.flatten(y_pred)[0], "_keras_attention", {})
+        )
+        if not training and not choices:
+            return loss
+        extra = self._policy_and_baseline_loss(reward, choices, sample_weight)
         if not training:
             return loss
-        extra = self._policy_and_baseline_loss(reward, y_pred, sample_weight)
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)
 
     def make_train_function(self, force=False):
@@ -131,8 +143,16 @@ class ReinforceModel(keras.Model):
         }
         return super().from_config({**config, **parts}, custom_objects)
 
-    def _policy_and_baseline_loss(self, reward, y_pred, sample_weight):
-        choices = _choices(keras.tree.flatten(y_pred)[0]._keras_attention)
+    def _reward(self, y, y_pred):
+        reward = self.reward(y, y_pred)
+        if len(reward.shape) != 1:
+            raise ValueError(
+                "`reward` must return one number for each example, (batch,). "
+                f"Received: reward.shape={tuple(reward.shape)}"
+            )
+        return ops.stop_gradient(ops.cast(reward, "float32"))
+
+    def _policy_and_baseline_loss(self, reward, choices, sample_weight):
         if not choices:
             raise ValueError(
                 "`ReinforceModel` found no layer that samples what it attends "
@@ -152,10 +172,19 @@ class ReinforceModel(keras.Model):
                 choice["log_prob"], reward, baseline
             )
         if sample_weight is not None:
-            losses *= ops.cast(ops.reshape(sample_weight, (-1,)), losses.dtype)
+            losses *= ops.cast(sample_weight, losses.dtype)
         # Gradients of replicas are summed.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return ops.mean(losses) / replicas
+
+    def _record_symbolically(self):
+        specs = keras.tree.map_structure(
+            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
+            self._inputs_struct,
+        )
+        with scope.record_attention() as attention:
+            tf.function(self.call, autograph=False).get_concrete_function(specs)
+        return attention
 
     def _build_baseline(self, attention):
         if not self.baseline.built:
@@ -171,6 +200,27 @@ class ReinforceModel(keras.Model):
         changed = self._traced_under.get(function) is not policy
         self._traced_under[function] = policy
         return changed
+
+
+@functools.cache
+def _functional_class(cls):
+    """The class of the models of class `cls` made of inputs and outputs.
+
+    Keras makes such a model functional by changing the bases of its class, and
+    of all classes above it, for good: after that no model that defines a
+    `call` of its own works. A class that is functional already is left alone.
+    """
+    functional = type(keras.Model.__new__(keras.Model, None, None))
+    if issubclass(cls, functional):
+        return cls
+    names = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    made = type(cls.__name__, (cls, functional), names)
+    package, separator, name = keras.saving.get_registered_name(cls).rpartition(
+        ">"
+    )
+    if separator:
+        keras.saving.register_keras_serializable(package, name)(made)
+    return made
 
 
 def _choices(attention):

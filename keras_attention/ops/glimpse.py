@@ -37,7 +37,8 @@ def glimpse(
     Args:
         images: (B, H, W, C) floating tensor.
         locations: (B, 2) floating tensor of (x, y), see the convention above.
-            Locations outside [-1, 1] are allowed.
+            Locations outside [-1, 1] are allowed. One that is NaN or infinite
+            spoils its own glimpse only.
         glimpse_size: side of the crop at the finest scale, in pixels; all
             scales are returned at this size.
         num_scales: number of crops, each twice as wide as the one before.
@@ -54,7 +55,6 @@ def glimpse(
         ValueError: if a shape, a count or the interpolation is not as above.
 
     Example:
-
     >>> image = tf.reshape(tf.range(16.0), (1, 4, 4, 1))
     >>> glimpse(image, [[-1.0, -1.0]], glimpse_size=3)[0, :, :, 0].numpy()
     array([[0., 0., 0.],
@@ -127,6 +127,12 @@ def glimpse_from_pyramid(
         raise ValueError(
             "`locations` must have the shape (batch, 2). Received: "
             f"locations.shape={locations.shape}"
+        )
+    images, places = pyramid[0].shape[0], locations.shape[0]
+    if None not in (images, places) and images != places:
+        raise ValueError(
+            "There must be one location for each image. Received: "
+            f"{images} images, {places} locations"
         )
     locations = tf.cast(locations, "float32")
     crop = _bilinear_crop if interpolation == "bilinear" else _nearest_crop

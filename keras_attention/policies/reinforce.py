@@ -26,7 +26,16 @@ def correct_at_end(y_true, y_pred):
 
     Returns:
         (B,) float32 of 0 and 1.
+
+    Raises:
+        ValueError: if there are no scores of at least two classes.
     """
+    if len(y_pred.shape) != 2 or y_pred.shape[-1] == 1:
+        raise ValueError(
+            "`correct_at_end` compares the scores of two classes or more. "
+            "Give `ReinforceModel` a `reward` of your own for other outputs. "
+            f"Received: y_pred.shape={tuple(y_pred.shape)}"
+        )
     predicted = ops.argmax(y_pred, axis=-1)
     if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] != 1:
         y_true = ops.argmax(y_true, axis=-1)

@@ -55,9 +55,12 @@ def policy(name=None, *, location=None, indices=None):
             known.
 
     Example:
-
+    >>> look = RecurrentAttention(GlimpseCell(8), num_glimpses=6)
+    >>> images = np.zeros((1, 28, 28, 1), "float32")
     >>> with keras_attention.policy("center"):
-    ...     scores = model.predict(images)  # doctest: +SKIP
+    ...     features, attention = look(images, return_attention=True)
+    >>> attention["location"][0, 5].numpy()
+    array([0., 0.], dtype=float32)
     """
     given = [value is not None for value in (name, location, indices)]
     if sum(given) != 1 or (name is not None and name not in NAMES):
@@ -99,12 +102,14 @@ def record_attention():
         attention, a dict of tensors. A layer that is called again is there
         again under its name with `_1`, `_2`, ... appended. Loops over time
         (`RecurrentAttention`) are there as one layer, with a time axis.
+        Call the model itself: `predict` and `fit` run a compiled function,
+        in which these tensors have no values.
 
     Example:
-
+    >>> model = ram(num_glimpses=6)
     >>> with keras_attention.record_attention() as attention:
-    ...     scores = model(images)  # doctest: +SKIP
-    >>> attention["glimpses"]["location"].shape  # doctest: +SKIP
+    ...     scores = model(np.zeros((1, 28, 28, 1), "float32"))
+    >>> attention["glimpses"]["location"].shape
     TensorShape([1, 6, 2])
     """
     if not hasattr(_recorders, "stack"):

@@ -1,0 +1,61 @@
+import keras
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from keras_attention import export, models
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Real digits, 28x28, float32 in [0, 1]."""
+    digits = datasets.load_digits().images[:200, :, :, None] / 16
+    resized = keras.ops.image.resize(digits.astype("float32"), (28, 28))
+    return np.clip(keras.ops.convert_to_numpy(resized), 0, 1)
+
+
+@pytest.fixture(scope="session")
+def model(images):
+    keras.utils.set_random_seed(1)
+    model = models.ram(
+        input_shape=(28, 28, 1), num_glimpses=3, glimpse_size=8, num_scales=2
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    labels = datasets.load_digits().target[:200]
+    model.fit(images, labels, batch_size=100, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def exported(model, images, tmp_path_factory):
+    """A folder that is exported once; tests only read it."""
+    out = tmp_path_factory.mktemp("export") / "digits"
+    export.export_model(model, out, examples=images, metadata={"accuracy": 0.5})
+    return out
+
+
+@pytest.fixture
+def classifier():
+    """A model of one layer, quick to export."""
+    layers = [
+        keras.Input((6, 6, 1)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3, bias_initializer="ones"),
+    ]
+    return keras.Sequential(layers, name="tiny")
+
+
+@pytest.fixture
+def examples():
+    """What the small model takes."""
+    return np.linspace(0, 1, 2 * 36, dtype="float32").reshape(2, 6, 6, 1)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Leaves out the checks in processes of their own, which take seconds."""
+    parity = {"latency_ms": 1.0, "examples": 2}
+    monkeypatch.setattr(
+        "keras_attention.export.verify.verify_export", lambda *_: parity
+    )

@@ -52,7 +52,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=Canvas(size=60, num_distractors=4, distractor_size=8),
     network=network,
-    epochs=60,
+    epochs=30,
     steps_per_epoch=1000,
     stddev=(0.2, 0.07),
     jit_compile=False,

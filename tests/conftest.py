@@ -1,6 +1,12 @@
+import shutil
+
 import keras
 import pytest
 import tensorflow as tf
+
+from keras_attention import layers, models, training
+from keras_attention.training import Canvas, recipes
+from keras_attention.training.recipe import Recipe
 
 # Two devices, for tests of tf.distribute: before TensorFlow initialises.
 tf.config.set_logical_device_configuration(
@@ -23,3 +29,58 @@ def _same_seed_and_policy_for_every_test():
     keras.utils.set_random_seed(7)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+def tiny_network():
+    return models.ram(
+        (16, 16, 1),
+        num_glimpses=2,
+        glimpse_size=6,
+        core=keras.layers.SimpleRNNCell(16, "relu"),
+        glimpse_network=layers.GlimpseNetwork(8, 8, 16),
+    )
+
+
+TINY = Recipe(
+    name="tiny",
+    summary="a recipe that trains in seconds",
+    source="digits",
+    canvas=Canvas(16),
+    network=tiny_network,
+    epochs=3,
+    steps_per_epoch=4,
+    batch_size=16,
+    jit_compile=False,
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe():
+    """A recipe that trains in seconds."""
+    return TINY
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The recipe `tiny`, known by name."""
+    get = recipes.get
+    monkeypatch.setattr(
+        recipes, "get", lambda name: TINY if name == "tiny" else get(name)
+    )
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A finished run of `tiny`, not to be changed: its folder, its results."""
+    path = tmp_path_factory.mktemp("trained") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "get", lambda name: TINY)
+        results = training.train("tiny", path, seed=3, verbose=0)
+    return path, results
+
+
+@pytest.fixture
+def run(tiny, trained, tmp_path):
+    """A copy of the folder of a finished run of `tiny`."""
+    return shutil.copytree(trained[0], tmp_path / "run")

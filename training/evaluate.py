@@ -23,6 +23,7 @@ def evaluate(
     canvases: CanvasSet,
     policy: str | None = None,
     batch_size: int = 1000,
+    verbose: str | int = "auto",
 ) -> dict:
     """Evaluates a classifier on a set of canvases.
 
@@ -32,6 +33,7 @@ def evaluate(
         policy: Where to look instead of where it learned to, see
             `keras_attention.policy`.
         batch_size: Images at a time.
+        verbose: As of `predict`: whether to show progress.
 
     Returns:
         Dict of `accuracy`, `error_percent` and `num_images`.
@@ -47,7 +49,7 @@ def evaluate(
     )
     with scope:
         scores = model.predict(
-            canvases.images, batch_size=batch_size, verbose=0
+            canvases.images, batch_size=batch_size, verbose=verbose
         )
     correct = int(np.sum(np.argmax(scores, axis=-1) == canvases.labels))
     return {
@@ -58,7 +60,10 @@ def evaluate(
 
 
 def evaluate_run(
-    path: str | Path, policy: str | None = None, data_dir: str | None = None
+    path: str | Path,
+    policy: str | None = None,
+    data_dir: str | None = None,
+    verbose: str | int = "auto",
 ) -> dict:
     """Evaluates the trained model of a run on its recipe's test set.
 
@@ -66,6 +71,7 @@ def evaluate_run(
         path: Folder of the run.
         policy: As of `evaluate`.
         data_dir: Folder of TFDS, if it has moved.
+        verbose: As of `evaluate`.
 
     Returns:
         As `evaluate`, with the recipe and the policy.
@@ -78,7 +84,7 @@ def evaluate_run(
     recipe = recipes.get(config["recipe"])
     model = run.model()
     test = load_test_set(recipe, data_dir or config["data_dir"])
-    figures = evaluate(model, test, policy)
+    figures = evaluate(model, test, policy, verbose=verbose)
     return {"recipe": recipe.name, "policy": policy or "mode", **figures}
 
 

@@ -151,17 +151,21 @@ def _run(
     )
     model.load_weights(run / "best.weights.h5")
     run.write("model.keras", model.save)
-    results = _results(run, recipe, model, digits["test"])
+    results = _results(run, recipe, model, digits["test"], verbose)
     run.write_json("results.json", results)
     return results
 
 
 def _results(
-    run: RunFolder, recipe: Recipe, model: keras.Model, digits: Digits
+    run: RunFolder,
+    recipe: Recipe,
+    model: keras.Model,
+    digits: Digits,
+    verbose: str | int,
 ) -> dict:
     rows = run.finished_epochs()
     start = time.perf_counter()
-    figures = evaluate(model, held_out_set(recipe, digits))
+    figures = evaluate(model, held_out_set(recipe, digits), verbose=verbose)
     return {
         "recipe": recipe.name,
         **figures,

@@ -1,6 +1,7 @@
 """The demo: trains, tests, exports, predicts and shows, with no network."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +15,32 @@ RECIPE = "ram_digits"
 NUM_PICTURES = 6
 
 
-def run_demo(out: Path, seed: int = 0) -> dict:
+def run_demo(
+    out: Path, seed: int = 0, report: Callable[[str], None] = print
+) -> dict:
     """Runs the demo; continues one that was stopped.
 
     Args:
         out: Folder for the run, the exported files and the page.
         seed: Seed of the training.
+        report: Is told what is done next.
 
     Returns:
         The figures and the files it made.
     """
     start = time.perf_counter()
     run = out / "run"
+    report("Training a glimpse model on cluttered handwritten digits")
     if (run / "config.json").exists():
         results = training.resume(run, RECIPE)
     else:
         results = training.train(RECIPE, run, seed=seed)
+    report("Testing it at random places")
     elsewhere = training.evaluate_run(run, "random")
+    report("Exporting, and checking both files against Keras")
     card = export_run(run, out / "exported")
 
+    report("Reading the test set from the TFLite file, drawing the page")
     test = training.load_test_set(recipes.get(RECIPE))
     reader = export.load_exported(out / "exported" / "model.tflite")
     outputs = reader.predict(test.images)

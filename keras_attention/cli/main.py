@@ -129,6 +129,7 @@ def export(run: Path, out: Path, data_dir: str | None, as_json: bool) -> None:
     with _command(as_json):
         from keras_attention_cli.jobs import export_run
 
+        click.echo("Exporting, and checking both files against Keras", err=True)
         card = export_run(run, out, data_dir)
     summary = {
         "saved_model": str(out / "saved_model"),

@@ -39,9 +39,11 @@ class LearnedBaseline(keras.layers.Layer):
 
     def call(self, queries):
         """Expected rewards, for every choice."""
+        # In their order: a model that is loaded may name its layers anew.
+        heads = zip(queries.items(), self.heads.values(), strict=True)
         return {
-            name: self.heads[name](ops.stop_gradient(query))[..., 0]
-            for name, query in queries.items()
+            name: head(ops.stop_gradient(query))[..., 0]
+            for (name, query), head in heads
         }
 
     def compute_output_spec(self, queries):

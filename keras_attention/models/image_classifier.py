@@ -34,4 +34,17 @@ class ImageClassifier(ReinforceModel):
                 "Images must be floating, in [0, 1], or uint8, 0-255. "
                 f"Received: dtype={dtype}"
             )
+        self._check_shape(images.shape)
         return super().__call__(images, *args, **kwargs)
+
+    def _check_shape(self, shape):
+        # Keras takes any number of channels where one is expected.
+        expected = getattr(self, "input_shape", (None, *shape[1:]))
+        sides = zip(expected[1:], shape[1:], strict=False)
+        if len(shape) != 4 or any(
+            None not in pair and pair[0] != pair[1] for pair in sides
+        ):
+            raise ValueError(
+                "Images must have the shape (batch, height, width, channels)"
+                f"={expected}. Received: images.shape={tuple(shape)}"
+            )

@@ -62,7 +62,7 @@ class ReinforceModel(keras.Model):
     def __new__(cls, *args, **kwargs):
         """Gives models of inputs and outputs a class of their own."""
         if len(args) > 1 or "outputs" in kwargs:
-            cls = _functional_class(cls)  # noqa: PLW0642
+            cls = _functional_class(cls)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(
@@ -75,10 +75,13 @@ class ReinforceModel(keras.Model):
         self.baseline_tracker = keras.metrics.Mean(name="baseline_error")
         self._traced_under = {}
         if hasattr(self, "_inputs_struct"):  # built of inputs and outputs
-            self._build_baseline(self._record_symbolically())
+            self._run_symbolically(self._inputs_struct)
 
     def __call__(self, *args, **kwargs):
         """Calls the model; what was attended to travels with its outputs."""
+        if not self.built and type(self).build is keras.Model.build:
+            with keras.name_scope(self.name):
+                self._run_symbolically(*args, **kwargs)
         with scope.record_attention() as attention:
             outputs = super().__call__(*args, **kwargs)
         self._build_baseline(attention)
@@ -177,14 +180,26 @@ class ReinforceModel(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         return ops.mean(losses) / replicas
 
-    def _record_symbolically(self):
-        specs = keras.tree.map_structure(
-            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
-            self._inputs_struct,
+    def _run_symbolically(self, *args, **kwargs):
+        """Builds the baseline, which needs to know what is attended to."""
+        args, kwargs = keras.tree.map_structure(
+            lambda value: (
+                tf.TensorSpec(value.shape, value.dtype)
+                if hasattr(value, "shape")
+                else value
+            ),
+            (args, kwargs),
         )
-        with scope.record_attention() as attention:
-            tf.function(self.call, autograph=False).get_concrete_function(specs)
-        return attention
+        recorded = []
+
+        def run(*args, **kwargs):
+            with scope.record_attention() as attention:
+                self.call(*args, **kwargs)
+            recorded.append(attention)
+
+        # Traced twice where it makes variables.
+        tf.function(run, autograph=False).get_concrete_function(*args, **kwargs)
+        self._build_baseline(recorded[-1])
 
     def _build_baseline(self, attention):
         if not self.baseline.built:

@@ -11,7 +11,9 @@ MEAN = np.array([[0.0, 0.5], [0.95, -0.95], [-0.2, 0.1]], "float32")
 
 
 def make(**arguments):
-    return layers.GaussianLocationPolicy(**{"stddev": 0.3, "seed": 1, **arguments})
+    return layers.GaussianLocationPolicy(
+        **{"stddev": 0.3, "seed": 1, **arguments}
+    )
 
 
 def test_in_training_it_samples_around_the_mean():
@@ -67,7 +69,9 @@ def test_center_looks_at_the_centre():
 def test_random_locations_do_not_depend_on_the_mean():
     with keras_attention.policy("random"):
         location = make()(tf.fill((3000, 2), 0.9))["location"].numpy()
-    assert stats.kstest(location.ravel(), stats.uniform(-1, 2).cdf).pvalue > 0.01
+    assert (
+        stats.kstest(location.ravel(), stats.uniform(-1, 2).cdf).pvalue > 0.01
+    )
 
 
 def test_sample_samples_out_of_training_and_mode_does_not_in_training():

@@ -207,7 +207,9 @@ def test_no_gradient_of_the_location_enters_the_core():
     cell(IMAGES, [state])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(state)
-        *_, attention = cell(IMAGES, [state], training=True, return_attention=True)
+        *_, attention = cell(
+            IMAGES, [state], training=True, return_attention=True
+        )
     assert tape.gradient(attention["log_prob"], state) is None
     to_network = tape.gradient(
         attention["log_prob"], cell.location_network.kernel

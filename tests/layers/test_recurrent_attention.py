@@ -119,9 +119,7 @@ def test_an_initial_state_is_where_it_starts():
 def test_an_initial_state_can_be_an_input_of_a_model():
     images, state = keras.Input((9, 8, 1)), keras.Input((8,))
     layer = layers.RecurrentAttention(small_cell(), 2)
-    model = keras.Model(
-        [images, state], layer(images, initial_state=[state])
-    )
+    model = keras.Model([images, state], layer(images, initial_state=[state]))
     zeros = np.zeros((3, 8), "float32")
     np.testing.assert_array_equal(model([IMAGES, zeros]), layer(IMAGES))
     assert np.any(model([IMAGES, zeros + 1]) != layer(IMAGES))
@@ -129,9 +127,7 @@ def test_an_initial_state_can_be_an_input_of_a_model():
 
 @pytest.mark.parametrize("unroll", [False, True])
 def test_masked_steps_keep_state_and_output(unroll):
-    mask = np.array(
-        [[1, 1, 1, 0, 0], [0, 1, 0, 1, 1], [0, 0, 0, 0, 0]], "bool"
-    )
+    mask = np.array([[1, 1, 1, 0, 0], [0, 1, 0, 1, 1], [0, 0, 0, 0, 0]], "bool")
     layer = layers.RecurrentAttention(
         small_cell(),
         return_sequences=True,

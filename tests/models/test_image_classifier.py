@@ -60,31 +60,27 @@ def test_a_batch_without_images_has_no_scores(model):
     assert model(np.zeros((0, 12, 10, 1), "uint8")).shape == (0, 3)
 
 
-def test_an_image_with_nan_spoils_its_own_scores_only(model, photos):
+def test_an_image_with_nan_spoils_no_other_scores(model, photos):
     images = photos.astype("float32") / 255
     expected = model(images)[1:]
     images[0] = np.nan
-    scores = model(images).numpy()
-    assert np.isnan(scores[0]).all()
-    np.testing.assert_allclose(scores[1:], expected, atol=1e-6)
+    # Its own are NaN or not, as the kernels of relu take NaN.
+    np.testing.assert_allclose(model(images)[1:], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((12, 10), "expected shape=.*found shape=.*12, 10"),
-        ((4, 12, 10, 3), r"expected shape=\(None, 12, 10, 1\).*12, 10, 3"),
-        ((4, 12, 9, 1), r"expected shape=\(None, 12, 10, 1\).*12, 9, 1"),
-        ((1, 4, 12, 10, 1), "expected shape=.*found shape="),
+        ((12, 10), r"images.shape=\(12, 10\)"),
+        ((4, 12, 10), r"images.shape=\(4, 12, 10\)"),
+        ((4, 12, 10, 3), r"=\(None, 12, 10, 1\).*\(4, 12, 10, 3\)"),
+        ((4, 12, 9, 1), r"=\(None, 12, 10, 1\).*\(4, 12, 9, 1\)"),
+        ((1, 4, 12, 10, 1), r"images.shape=\(1, 4, 12, 10, 1\)"),
     ],
 )
 def test_images_of_another_shape_are_an_error(model, shape, message):
     with pytest.raises(ValueError, match=message):
         model(np.zeros(shape, "float32"))
-
-
-def test_images_without_a_channel_axis_are_grey(model, photos):
-    np.testing.assert_array_equal(model(photos[..., 0]), model(photos))
 
 
 def test_a_label_out_of_range_is_an_error(model, photos):

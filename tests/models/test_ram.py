@@ -89,7 +89,6 @@ def test_every_part_can_be_chosen():
         ({"glimpse_size": 30}, "glimpse_size=30, images.shape="),
         ({"num_scales": 0}, "num_scales=0"),
         ({"num_glimpses": 0}, "num_glimpses=0"),
-        ({"num_glimpses": None}, "num_glimpses=None"),
         ({"stddev": 0.0}, "stddev=0.0"),
         ({"interpolation": "cubic"}, "interpolation='cubic'"),
     ],

@@ -119,10 +119,10 @@ def test_outside_the_image_is_the_fill_value(interpolation):
 
 
 def test_nearest_halves_go_up():
-    image = np.arange(5, dtype="float32").reshape(1, 1, 5, 1)
-    between_1_and_2 = [[-0.25, 0.0]]
+    image = np.arange(25, dtype="float32").reshape(1, 5, 5, 1)
+    between_1_and_2 = [[-0.25, -0.25]]  # in both axes
     crop = ops.glimpse(image, between_1_and_2, 1, interpolation="nearest")
-    assert crop.numpy().item() == 2.0
+    assert crop.numpy().item() == image[0, 2, 2, 0]
 
 
 def test_scales_grow_by_powers_of_two():

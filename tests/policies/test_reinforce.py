@@ -41,7 +41,9 @@ def test_the_policy_loss_is_that_of_the_paper():
     log_prob, reward, baseline = example()
     loss = reinforce.policy_loss(log_prob, reward, tf.constant(baseline))
     for b in range(3):
-        terms = [log_prob[b, t] * (reward[b] - baseline[b, t]) for t in range(4)]
+        terms = [
+            log_prob[b, t] * (reward[b] - baseline[b, t]) for t in range(4)
+        ]
         np.testing.assert_allclose(loss[b], -sum(terms), rtol=1e-5)
 
 
@@ -86,7 +88,9 @@ def reward_of(places):
 def expected_reward(mean):
     """By numerical integration over a grid of standard normal noise."""
     ticks = np.linspace(-6, 6, 401)
-    density = np.exp(-(ticks**2) / 2) / np.sqrt(2 * np.pi) * (ticks[1] - ticks[0])
+    density = (
+        np.exp(-(ticks**2) / 2) / np.sqrt(2 * np.pi) * (ticks[1] - ticks[0])
+    )
     noise = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1)
     weights = density[:, None] * density[None, :]
     return np.sum(weights * reward_of(mean + STDDEV * noise))

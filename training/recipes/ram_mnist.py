@@ -1,24 +1,41 @@
-"""RAM on MNIST: six glimpses of 8x8 at one scale (Mnih et al. 2014)."""
+"""RAM on MNIST: six glimpses of 8x8 at one scale (Mnih et al. 2014).
+
+Two convolutions read the glimpse and the core is an LSTM, as in
+`ram_cluttered60`.
+"""
 
 import keras
 
-from keras_attention import models
+from keras_attention import layers, models
 
 from ..canvases import Canvas
 from ..recipe import Recipe
 
 
 def network() -> models.ImageClassifier:
-    """The paper's network, with a hidden layer in the location network."""
+    """The network, from 28x28 images to ten scores."""
+    what = keras.Sequential(
+        [
+            keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+        ],
+        name="what",
+    )
     return models.ram(
         (28, 28, 1),
         num_glimpses=6,
         glimpse_size=8,
+        core=keras.layers.LSTMCell(160),
+        glimpse_network=layers.GlimpseNetwork(
+            where_units=64, units=192, what=what
+        ),
         location_network=keras.Sequential(
             [
-                keras.Input((256,)),
+                keras.Input((160,)),
                 keras.layers.Dense(128, "relu"),
-                keras.layers.Dense(2, "tanh"),
+                keras.layers.Dense(2, "tanh", kernel_initializer="zeros"),
             ]
         ),
     )
@@ -30,6 +47,8 @@ RECIPE = Recipe(
     source="mnist",
     canvas=Canvas(size=28),
     network=network,
-    epochs=200,
-    steps_per_epoch=500,
+    epochs=30,
+    steps_per_epoch=1000,
+    stddev=(0.25, 0.1),
+    jit_compile=False,
 )

@@ -1,12 +1,13 @@
 """What happens at the end of every epoch of a training."""
 
+import math
 import time
 
 import keras
 
 from keras_attention.layers import RecurrentAttention
 
-from .run_folder import RunFolder
+from .run_folder import RunError, RunFolder
 
 
 class StddevSchedule(keras.callbacks.Callback):
@@ -53,6 +54,9 @@ class Seconds(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Saves the run: its log, the best weights, the state to resume from.
 
+    Raises `RunError` where the loss is no longer a number: what was saved
+    before stays.
+
     Args:
         run: Folder of the run. Lines of its log from `first_epoch` on, of an
             epoch whose state was not saved, are written over.
@@ -69,6 +73,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Saves what this epoch made."""
+        if not math.isfinite(logs["loss"]):
+            raise RunError(
+                f"The loss was {logs['loss']} in epoch {epoch + 1}, which was "
+                "not saved. Check that labels and images are in range, or "
+                "lower the learning rate."
+            )
         self.rows.append({"epoch": epoch, **logs})
         self.run.write_epochs(self.rows)
         if logs["val_accuracy"] > self.best:

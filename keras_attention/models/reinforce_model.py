@@ -29,7 +29,8 @@ class ReinforceModel(keras.Model):
     training loop is replaced.
 
     Use it as `keras.Model` is used: `ReinforceModel(inputs, outputs)`, or as
-    the base of a class with a `call`.
+    the base of a class with a `call`. (`keras.models.clone_model` makes the
+    clone with the default reward and baseline; `from_config` keeps yours.)
 
     Args:
         *args: of `keras.Model`.

@@ -50,6 +50,9 @@ def policy(name=None, *, location=None, indices=None):
             (B, T, 2) with one for each of T glimpses.
         indices: instead of a name, the indices of the items to attend to.
 
+    In `fit` under a scope other than `"sample"` the policy gradient is biased:
+    it is taken at choices that the policy did not make.
+
     Raises:
         ValueError: unless exactly one of the three is given and the name is
             known.

@@ -1,6 +1,7 @@
 """Runs: what they write, and that stopping one changes nothing."""
 
 import csv
+import dataclasses
 import json
 
 import keras
@@ -138,6 +139,22 @@ def test_a_damaged_run_is_refused(run, name):
     (run / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(training.RunError, match=name):
         training.resume(run, "tiny", verbose=0)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tiny, tmp_path, monkeypatch):
+    network = tiny.network
+
+    def broken():
+        model = network()
+        weights = model.get_weights()
+        model.set_weights([np.full_like(weight, np.nan) for weight in weights])
+        return model
+
+    recipe = dataclasses.replace(tiny, network=broken)
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    with pytest.raises(training.RunError, match="loss was nan in epoch 1"):
+        training.train("tiny", tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run" / "last.keras").exists()
 
 
 def test_an_unfinished_run_cannot_be_evaluated(run):

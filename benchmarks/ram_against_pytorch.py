@@ -26,7 +26,6 @@ import tensorflow as tf
 
 from keras_attention import models, training
 
-
 # Keras calls Python once for so many steps.
 STEPS_PER_EXECUTION = 50
 

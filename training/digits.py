@@ -130,8 +130,8 @@ def _check_network():
     try:
         with urllib.request.urlopen(request, timeout=10):
             pass
-    except urllib.error.HTTPError:
-        pass  # Something answers; TFDS says better what is wrong.
+    except urllib.error.HTTPError as answer:
+        answer.close()  # Something answers; TFDS says better what is wrong.
 
 
 def _read_mnist(builder, split: str) -> tuple[np.ndarray, np.ndarray]:

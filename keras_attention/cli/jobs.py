@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,8 +54,6 @@ def predict_files(
         [export.read_image(file, model.input_shape) for file in files]
     )
     outputs = model.predict(images)
-    card = model.card or {}
-    labels = card.get("labels")
     predictions = []
     for i, file in enumerate(files):
         index = int(outputs["class"][i])
@@ -62,28 +61,36 @@ def predict_files(
             {
                 "image": str(file),
                 "class": index,
-                "label": labels[index] if labels else str(index),
+                "label": model.labels[index] if model.labels else str(index),
                 "probability": float(outputs["probabilities"][i, index]),
                 "location": outputs["location"][i].tolist(),
             }
         )
     if picture:
-        geometry = card.get("metadata", {}).get("glimpse")
-        if not geometry:
-            raise ValueError(
-                "`--picture` needs the model card beside the model, which "
-                f"tells the size of a glimpse. Received: {exported}"
-            )
-        titles = [
-            f"{Path(answer['image']).name}: {answer['label']} "
-            f"({answer['probability']:.0%})"
-            for answer in predictions
-        ]
-        figure = plots.glimpse_paths(
-            images, outputs["location"], titles=titles, **geometry
-        )
+        figure = _figure(model, images, outputs["location"], predictions)
         write_whole(picture, plots.png(figure))
     return predictions
+
+
+def _figure(
+    model: export.ExportedModel,
+    images: np.ndarray,
+    locations: np.ndarray,
+    predictions: list[dict],
+) -> Any:
+    """The matplotlib figure of where an exported model looked."""
+    geometry = (model.card or {}).get("metadata", {}).get("glimpse")
+    if not geometry:
+        raise ValueError(
+            "`--picture` needs the model card beside the model, which tells "
+            f"the size of a glimpse. Received: {model.path}"
+        )
+    titles = [
+        f"{Path(answer['image']).name}: {answer['label']} "
+        f"({answer['probability']:.0%})"
+        for answer in predictions
+    ]
+    return plots.glimpse_paths(images, locations, titles=titles, **geometry)
 
 
 def write_whole(path: Path, content: bytes) -> None:

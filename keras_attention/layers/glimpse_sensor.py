@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
-from keras_attention.ops.glimpse import (
-    check_count,
-    check_interpolation,
+from keras_attention.ops.checks import check_count, check_interpolation
+from keras_attention.ops.glimpse import glimpse, is_small
+from keras_attention.ops.glimpse_pyramid import (
     glimpse_from_pyramid,
     glimpse_pyramid,
 )
+from keras_attention.ops.images import floating_images
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -30,8 +31,8 @@ class GlimpseSensor(keras.layers.Layer):
 
     Call arguments:
         images: (B, H, W, C), floating, or uint8, which stands for 0-255 and
-            is scaled to [0, 1]. Or the pyramid that `pyramid(images)` made,
-            to take several glimpses of the same images.
+            is scaled to [0, 1]. Or what `prepare(images)` made of them, to
+            take several glimpses of the same images.
         locations: (B, 2). Kept in float32 under mixed precision.
 
     Output shape:
@@ -75,38 +76,36 @@ class GlimpseSensor(keras.layers.Layer):
         if not isinstance(images_shape[0], (list, tuple)):
             self._check_images(images_shape)
 
-    def pyramid(self, images):
-        """What `call` reads glimpses from, made once for several glimpses.
+    def prepare(self, images):
+        """Computes once what several glimpses of the same images need.
 
         Args:
             images: (B, H, W, C), floating or uint8.
 
         Returns:
-            List of tensors, one for each scale.
+            The images in the compute dtype; or their pyramid, a list with one
+            tensor for each scale, where glimpses are cheaper from it.
         """
         images = tf.convert_to_tensor(images)
         self._check_images(images.shape)
-        if images.dtype == "uint8":
-            images = tf.cast(images, self.compute_dtype) / 255
-        if not images.dtype.is_floating:
-            raise ValueError(
-                "`images` must be floating, in [0, 1], or uint8, 0-255. "
-                f"Received: images.dtype={images.dtype.name}"
-            )
-        images = tf.cast(images, self.compute_dtype)
-        return glimpse_pyramid(images, self.num_scales, self.fill_value)
+        images = floating_images(images, self.compute_dtype)
+        if self.interpolation == "nearest" and is_small(images.shape):
+            return glimpse_pyramid(images, self.num_scales, self.fill_value)
+        return images
 
     def call(self, images, locations):
         """Takes one glimpse of each image."""
         if not isinstance(images, (list, tuple)):
-            images = self.pyramid(images)
-        if len(images) != self.num_scales:
-            raise ValueError(
-                f"A pyramid for num_scales={self.num_scales} was expected. "
-                f"Received: {len(images)} levels"
-            )
-        return glimpse_from_pyramid(
-            images, locations, self.glimpse_size, self.interpolation
+            images = self.prepare(images)
+        if isinstance(images, (list, tuple)):
+            return self._from_pyramid(images, locations)
+        return glimpse(
+            images,
+            locations,
+            self.glimpse_size,
+            self.num_scales,
+            self.interpolation,
+            self.fill_value,
         )
 
     def compute_output_shape(self, images_shape, locations_shape=None):
@@ -127,6 +126,16 @@ class GlimpseSensor(keras.layers.Layer):
             "interpolation": self.interpolation,
             "fill_value": self.fill_value,
         }
+
+    def _from_pyramid(self, pyramid, locations):
+        if len(pyramid) != self.num_scales:
+            raise ValueError(
+                f"A pyramid for num_scales={self.num_scales} was expected. "
+                f"Received: {len(pyramid)} levels"
+            )
+        return glimpse_from_pyramid(
+            pyramid, locations, self.glimpse_size, self.interpolation
+        )
 
     def _check_images(self, shape):
         if len(shape) != 4 or shape[-1] is None:

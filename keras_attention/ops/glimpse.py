@@ -1,16 +1,19 @@
 """Glimpses: square crops around a location, at several scales.
 
 A glimpse (Mnih et al. 2014, section 3.1) is a stack of `num_scales` square
-crops with one centre. The crop at scale k covers `2**k * glimpse_size` pixels
-a side and is reduced to `glimpse_size` by averaging blocks of `2**k` pixels a
-side, so it sees more and resolves less.
+crops with one centre. The crop at scale k covers `f = 2**k` times
+`glimpse_size` pixels a side and is reduced to `glimpse_size` by averaging: a
+pixel of it is the mean of the image, taken as a mosaic of square pixels, over
+a square of f x f pixels with its centre at c. Along one axis the pixel p of
+the image lies in that square to the extent
 
-Averaging a block of pixels and then interpolating is the same as
-interpolating in an image whose every pixel is already the mean of the block
-that starts there. Those images, one for each scale, are the pyramid. They
-keep the full resolution, so every sub-pixel location is exact, and each is
-made from the one before with two additions an axis. A glimpse then reads only
-the pixels it shows: its cost does not depend on the size of the image.
+    w(p) = clip((f + 1) / 2 - |p - c|, 0, 1),
+
+so a crop is two matrix products, `w_rows @ image @ w_columns.T / f**2`. At
+the finest scale, f = 1, this is bilinear interpolation. Only the pixels around
+the location are read, where the image is larger than the widest crop: the cost
+does not grow with the image. (To take many glimpses of the same small images,
+see `keras_attention.ops.glimpse_pyramid`.)
 
 Convention:
     Images are (B, H, W, C). A location is (x, y): x runs along the width, y
@@ -22,6 +25,12 @@ Convention:
 """
 
 import tensorflow as tf
+
+from keras_attention.ops.checks import check_count, check_interpolation
+
+# Up to this side reading a whole image costs less than finding a part of it.
+_SMALL = 128
+_FAR = 1e6
 
 
 def glimpse(
@@ -37,8 +46,8 @@ def glimpse(
     Args:
         images: (B, H, W, C) floating tensor.
         locations: (B, 2) floating tensor of (x, y), see the convention above.
-            Locations outside [-1, 1] are allowed. One that is NaN or infinite
-            spoils its own glimpse only.
+            Locations outside [-1, 1] are allowed; one that is NaN or infinite
+            lies outside the image.
         glimpse_size: side of the crop at the finest scale, in pixels; all
             scales are returned at this size.
         num_scales: number of crops, each twice as wide as the one before.
@@ -65,30 +74,44 @@ def glimpse(
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
         Attention, https://arxiv.org/abs/1406.6247
     """
-    pyramid = glimpse_pyramid(images, num_scales, fill_value)
-    return glimpse_from_pyramid(pyramid, locations, glimpse_size, interpolation)
+    images, locations = check_images_and_locations(images, locations)
+    check_count("glimpse_size", glimpse_size)
+    check_count("num_scales", num_scales)
+    check_interpolation(interpolation)
+    dtype = images.dtype
+    if dtype.size < 4:  # half precision cannot add up a block of pixels
+        images = tf.cast(images, "float32")
+    images -= tf.cast(fill_value, images.dtype)  # outside is 0
+    blocks = [2**k for k in range(num_scales)]
+    sizes = [images.shape[axis] or tf.shape(images)[axis] for axis in (1, 2)]
+    rows, columns = (
+        _block_centers(
+            pixel_coordinates(locations[:, 1 - axis], size),
+            glimpse_size,
+            blocks,
+            interpolation,
+        )
+        for axis, size in enumerate(sizes)
+    )
+    read = _read_whole if is_small(images.shape) else _read_window
+    crops = read(images, rows, columns, blocks, sizes)
+    crops += tf.cast(fill_value, crops.dtype)
+    shape = (-1, glimpse_size, glimpse_size, num_scales * images.shape[-1])
+    return tf.cast(tf.reshape(crops, shape), dtype)
 
 
-def glimpse_pyramid(images, num_scales=1, fill_value=0.0):
-    """Averages an image over blocks of 1, 2, 4, ... pixels a side.
+def pixel_coordinates(positions, size):
+    """Coordinates of one axis, in pixels: 0 is the first, size - 1 the last.
 
-    Build it once when several glimpses are taken of the same images.
-
-    Args:
-        images: (B, H, W, C) floating tensor.
-        num_scales: number of levels.
-        fill_value: value of everything outside the image.
-
-    Returns:
-        List of `num_scales` tensors. With f = 2**k, level k is
-        (B, H + f + 1, W + f + 1, C), and its pixel (i, j) is the mean of the
-        f x f pixels of the image that start at (i - f, j - f): the first and
-        the last row and column lie wholly outside the image.
-
-    Raises:
-        ValueError: if `images` is not a floating tensor of rank 4, or
-            `num_scales` is below 1.
+    What is NaN or farther out than a million pixels lies a million out.
     """
+    pixels = (positions + 1) / 2 * tf.cast(size - 1, "float32")
+    pixels = tf.where(tf.math.is_nan(pixels), -_FAR, pixels)
+    return tf.clip_by_value(pixels, -_FAR, _FAR)
+
+
+def check_images_and_locations(images, locations):
+    """Both as tensors; raises `ValueError` where they do not fit."""
     images = tf.convert_to_tensor(images)
     if images.shape.rank != 4 or not images.dtype.is_floating:
         raise ValueError(
@@ -96,134 +119,85 @@ def glimpse_pyramid(images, num_scales=1, fill_value=0.0):
             f"width, channels). Received: images.shape={images.shape}, "
             f"dtype={images.dtype.name}"
         )
-    check_count("num_scales", num_scales)
-    levels = [_pad(images, 1, fill_value)]
-    for k in range(num_scales - 1):
-        levels.append(_average_neighbours(levels[-1], 2**k, fill_value))
-    return levels
+    return images, check_locations(locations, images.shape[0])
 
 
-def glimpse_from_pyramid(
-    pyramid, locations, glimpse_size, interpolation="bilinear"
-):
-    """Reads glimpses from a pyramid made by `glimpse_pyramid`.
-
-    Args:
-        pyramid: list of levels.
-        locations: (B, 2), as in `glimpse`.
-        glimpse_size: side of the crop, in pixels.
-        interpolation: `"bilinear"` or `"nearest"`.
-
-    Returns:
-        (B, glimpse_size, glimpse_size, len(pyramid) * C).
-
-    Raises:
-        ValueError: if a shape, a count or the interpolation is not as said.
-    """
-    check_count("glimpse_size", glimpse_size)
-    check_interpolation(interpolation)
+def check_locations(locations, batch):
+    """Locations in float32; `ValueError` unless there is one for each image."""
     locations = tf.convert_to_tensor(locations)
     if locations.shape.rank != 2 or locations.shape[-1] != 2:
         raise ValueError(
             "`locations` must have the shape (batch, 2). Received: "
             f"locations.shape={locations.shape}"
         )
-    images, places = pyramid[0].shape[0], locations.shape[0]
-    if None not in (images, places) and images != places:
+    if None not in (batch, locations.shape[0]) and batch != locations.shape[0]:
         raise ValueError(
             "There must be one location for each image. Received: "
-            f"{images} images, {places} locations"
+            f"{batch} images, {locations.shape[0]} locations"
         )
-    locations = tf.cast(locations, "float32")
-    crop = _bilinear_crop if interpolation == "bilinear" else _nearest_crop
-    crops = [
-        crop(level, locations, glimpse_size, block=2**k)
-        for k, level in enumerate(pyramid)
-    ]
-    return tf.concat(crops, axis=-1)
+    return tf.cast(locations, "float32")
 
 
-def check_count(name, value):
-    """Raises `ValueError` unless `value` is a whole number of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(
-            f"`{name}` must be a whole number of at least 1. "
-            f"Received: {name}={value!r}"
-        )
+def is_small(shape):
+    """Whether images of this shape are small enough to be read as a whole."""
+    return None not in shape[1:3] and max(shape[1:3]) <= _SMALL
 
 
-def check_interpolation(value):
-    """Raises `ValueError` unless `value` names an interpolation."""
-    if value not in ("bilinear", "nearest"):
-        raise ValueError(
-            '`interpolation` must be "bilinear" or "nearest". '
-            f"Received: interpolation={value!r}"
-        )
+def _block_centers(pixels, glimpse_size, blocks, interpolation):
+    """Centres of the blocks along one axis, in pixels: (B, scales, size)."""
+    blocks = tf.constant(blocks, "float32")
+    starts = pixels[:, None] - (glimpse_size * blocks - 1) / 2
+    if interpolation == "nearest":
+        starts = tf.floor(starts + 0.5)
+    steps = tf.range(glimpse_size, dtype="float32")[None] * blocks[:, None]
+    return starts[..., None] + steps + (blocks[:, None] - 1) / 2
 
 
-def _pad(images, width, fill_value):
-    paddings = [[0, 0], [width, width], [width, width], [0, 0]]
-    return tf.pad(images, paddings, constant_values=fill_value)
-
-
-def _average_neighbours(level, block, fill_value):
-    """Means of blocks twice as wide, from the means of blocks of `block`."""
-    level = _pad(level, block, fill_value)
-    level = (level[:, :-block] + level[:, block:]) / 2
-    return (level[:, :, :-block] + level[:, :, block:]) / 2
-
-
-def _first_positions(level, locations, glimpse_size, block):
-    """Where the first block of each crop starts: (B,) rows, (B,) columns.
-
-    In indices of the level, fractional.
-    """
-    # The level has `block + 1` more rows and columns than the image.
-    spans = tf.cast(tf.shape(level)[1:3] - block - 2, "float32")
-    to_first = (glimpse_size * block - 1) / 2 - block
-    rows = (locations[:, 1] + 1) / 2 * spans[0] - to_first
-    columns = (locations[:, 0] + 1) / 2 * spans[1] - to_first
-    return rows, columns
-
-
-def _read(level, rows, columns):
-    """Pixels at (B, R) rows and (B, K) columns: (B, R, K, C)."""
-    shape = tf.shape(level)
-    batch, height, width = shape[0], shape[1], shape[2]
-    # Beyond its border a level goes on as it is there: wholly outside.
-    rows = tf.clip_by_value(rows, 0, height - 1)
-    columns = tf.clip_by_value(columns, 0, width - 1)
-    rows += tf.range(batch)[:, None] * height
-    indices = rows[:, :, None] * width + columns[:, None, :]
-    return tf.gather(tf.reshape(level, (-1, level.shape[-1])), indices)
-
-
-def _nearest_crop(level, locations, glimpse_size, block):
-    rows, columns = _first_positions(level, locations, glimpse_size, block)
-    steps = tf.range(glimpse_size) * block
-    rows = tf.cast(tf.floor(rows + 0.5), "int32")[:, None] + steps
-    columns = tf.cast(tf.floor(columns + 0.5), "int32")[:, None] + steps
-    return _read(level, rows, columns)
-
-
-def _bilinear_crop(level, locations, glimpse_size, block):
-    rows, columns = _first_positions(level, locations, glimpse_size, block)
-    if block == 1:  # the upper neighbour of a pixel is the next pixel
-        steps = tf.range(glimpse_size + 1)
-        lower, upper = slice(0, glimpse_size), slice(1, glimpse_size + 1)
-    else:
-        steps = tf.range(glimpse_size) * block
-        steps = tf.concat([steps, steps + 1], axis=0)
-        lower, upper = slice(0, glimpse_size), slice(glimpse_size, None)
-    first_row, first_column = tf.floor(rows), tf.floor(columns)
-    pixels = _read(
-        level,
-        tf.cast(first_row, "int32")[:, None] + steps,
-        tf.cast(first_column, "int32")[:, None] + steps,
+def _read_whole(images, rows, columns, blocks, sizes):
+    """Crops from all pixels: (B, size, size, scales, C)."""
+    of_rows, of_columns = (
+        _weights(centers, blocks, tf.range(size)[None])
+        for centers, size in zip((rows, columns), sizes, strict=True)
     )
-    dy = tf.cast(rows - first_row, pixels.dtype)[:, None, None, None]
-    dx = tf.cast(columns - first_column, pixels.dtype)[:, None, None, None]
-    pixels = pixels[:, lower] + dy * (pixels[:, upper] - pixels[:, lower])
-    return pixels[:, :, lower] + dx * (
-        pixels[:, :, upper] - pixels[:, :, lower]
+    return _products(images, of_rows, of_columns, blocks)
+
+
+def _read_window(images, rows, columns, blocks, sizes):
+    """The same from the pixels around the location: (B, size, ...)."""
+    (at_rows, of_rows), (at_columns, of_columns) = (
+        _window(centers, blocks, size)
+        for centers, size in zip((rows, columns), sizes, strict=True)
     )
+    starts = tf.range(tf.shape(images)[0])[:, None] * sizes[0]
+    indices = (starts + at_rows)[:, :, None] * sizes[1] + at_columns[:, None]
+    pixels = tf.reshape(images, (-1, images.shape[-1]))
+    return _products(tf.gather(pixels, indices), of_rows, of_columns, blocks)
+
+
+def _window(centers, blocks, size):
+    """The pixels that a crop needs of one axis, and their weights."""
+    count = centers.shape[-1] * blocks[-1] + 2
+    middle = (centers[:, 0, 0] + centers[:, 0, -1]) / 2
+    first = tf.cast(tf.floor(middle), "int32") - (count - 1) // 2
+    pixels = first[:, None] + tf.range(count)
+    inside = tf.logical_and(pixels >= 0, pixels < size)
+    weights = _weights(centers, blocks, pixels)
+    weights *= tf.cast(inside, weights.dtype)[:, None, None]
+    return tf.clip_by_value(pixels, 0, size - 1), weights
+
+
+def _weights(centers, blocks, pixels):
+    """w(p) of (B, P) pixels for each block: (B, scales, size, P)."""
+    half = (tf.constant(blocks, "float32")[:, None, None] + 1) / 2
+    pixels = tf.cast(pixels, "float32")[:, None, None]
+    distance = tf.abs(pixels - centers[..., None])
+    # clip(x, 0, 1) in one step of arithmetic: this is what takes the time.
+    return tf.nn.relu6(6 * half - 6 * distance) / 6
+
+
+def _products(images, rows, columns, blocks):
+    areas = tf.constant([block**2 for block in blocks], images.dtype)
+    rows, columns = tf.cast(rows, images.dtype), tf.cast(columns, images.dtype)
+    crops = tf.einsum("bsih,bhwc->bsiwc", rows, images)
+    crops = tf.einsum("bsiwc,bsjw->bijsc", crops, columns)
+    return crops / areas[:, None]

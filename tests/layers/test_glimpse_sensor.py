@@ -11,16 +11,32 @@ LOCATIONS = np.array([[0.2, -0.3], [1.0, 1.0]], "float32")
 def test_it_is_the_op(interpolation):
     sensor = layers.GlimpseSensor(4, 2, interpolation, fill_value=0.5)
     expected = ops.glimpse(IMAGES, LOCATIONS, 4, 2, interpolation, 0.5)
-    np.testing.assert_array_equal(sensor(IMAGES, LOCATIONS), expected)
+    np.testing.assert_allclose(sensor(IMAGES, LOCATIONS), expected, atol=1e-6)
 
 
 def test_a_pyramid_serves_several_glimpses():
-    sensor = layers.GlimpseSensor(4, 3)
-    pyramid = sensor.pyramid(IMAGES)
+    sensor = layers.GlimpseSensor(4, 3, "nearest")
+    pyramid = sensor.prepare(IMAGES)
+    assert len(pyramid) == 3
     for locations in (LOCATIONS, -LOCATIONS):
         np.testing.assert_array_equal(
             sensor(pyramid, locations), sensor(IMAGES, locations)
         )
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_of_large_images_no_pyramid_is_made(interpolation):
+    images = np.random.default_rng(1).random((2, 200, 150, 1), "float32")
+    sensor = layers.GlimpseSensor(4, 3, interpolation)
+    prepared = sensor.prepare(images)
+    np.testing.assert_array_equal(prepared, images)
+    np.testing.assert_allclose(
+        sensor(prepared, LOCATIONS),
+        ops.glimpse_from_pyramid(
+            ops.glimpse_pyramid(images, 3), LOCATIONS, 4, interpolation
+        ),
+        atol=1e-5,
+    )
 
 
 def test_uint8_stands_for_0_to_255():
@@ -74,6 +90,6 @@ def test_wrong_images_are_errors(images, message):
 
 
 def test_a_pyramid_of_other_scales_is_an_error():
-    pyramid = layers.GlimpseSensor(4, 2).pyramid(IMAGES)
+    pyramid = layers.GlimpseSensor(4, 2, "nearest").prepare(IMAGES)
     with pytest.raises(ValueError, match=r"num_scales=3.*2 levels"):
-        layers.GlimpseSensor(4, 3)(pyramid, LOCATIONS)
+        layers.GlimpseSensor(4, 3, "nearest")(pyramid, LOCATIONS)

@@ -106,6 +106,23 @@ def test_it_equals_the_definition(shape, num_scales, size, interpolation):
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+@pytest.mark.parametrize("size", [1, 3, 4])
+@pytest.mark.parametrize("shape", [(6, 150, 1), (131, 5, 2)])
+def test_of_a_large_image_it_equals_the_definition(shape, size, interpolation):
+    test_it_equals_the_definition(shape, 3, size, interpolation)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_of_a_large_image_it_reads_only_what_is_around_the_location(
+    interpolation,
+):
+    images = np.full((1, 200, 200, 1), np.nan, "float32")
+    images[0, 90:110, 90:110] = 0.5
+    crop = ops.glimpse(images, [[0.0, 0.0]], 4, 3, interpolation)
+    np.testing.assert_allclose(crop, np.full((1, 4, 4, 3), 0.5), atol=1e-6)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
 def test_outside_the_image_is_the_fill_value(interpolation):
     images = random_images(6, 5, 8, 2)
     crops = ops.glimpse(
@@ -154,10 +171,12 @@ def test_pyramid_levels_are_means_of_blocks():
 def test_from_a_pyramid_it_is_the_same_glimpse():
     images, locations = random_images(2, 9, 9, 1), random_locations(2)
     pyramid = ops.glimpse_pyramid(images, 3)
-    np.testing.assert_array_equal(
-        ops.glimpse_from_pyramid(pyramid, locations, 4),
-        ops.glimpse(images, locations, 4, 3),
-    )
+    for name in ("bilinear", "nearest"):
+        np.testing.assert_allclose(
+            ops.glimpse_from_pyramid(pyramid, locations, 4, name),
+            ops.glimpse(images, locations, 4, 3, name),
+            atol=1e-6,
+        )
 
 
 @hypothesis.settings(max_examples=25, deadline=None)
@@ -316,15 +335,18 @@ def test_it_converts_to_builtins_of_tflite(interpolation):
     )
 
 
-def test_a_location_that_is_no_number_spoils_only_its_own_glimpse():
+def test_a_location_that_is_no_number_lies_outside_the_image():
     images = random_images(3, 6, 6, 1)
     locations = [[np.nan, 0.0], [0.0, 0.0], [np.inf, 0.0]]
-    bilinear = ops.glimpse(images, locations, 3, 2).numpy()
-    assert np.isnan(bilinear[0]).all()
-    assert np.isfinite(bilinear[1]).all()
-    nearest = ops.glimpse(images, locations, 3, 2, "nearest").numpy()
-    assert np.isfinite(nearest).all()
-    np.testing.assert_array_equal(nearest[2], np.zeros((3, 3, 2)))
+    pyramid = ops.glimpse_pyramid(images, 2)
+    for name in ("bilinear", "nearest"):
+        for glimpse in (
+            ops.glimpse(images, locations, 3, 2, name).numpy(),
+            ops.glimpse_from_pyramid(pyramid, locations, 3, name).numpy(),
+        ):
+            alone = ops.glimpse(images[1:2], locations[1:2], 3, 2, name)
+            np.testing.assert_allclose(glimpse[1], alone[0], atol=1e-6)
+            np.testing.assert_array_equal(glimpse[0::2], 0 * glimpse[0::2])
 
 
 def number_of_operations(batch):

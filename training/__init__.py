@@ -1,5 +1,6 @@
 """Training: data, recipes, run folders and pictures."""
 
+from .callbacks import StddevSchedule
 from .canvases import Canvas, CanvasSet, fixed_set, training_dataset
 from .digits import Digits, load_digits
 from .evaluate import evaluate, evaluate_run, load_test_set
@@ -12,6 +13,7 @@ __all__ = [
     "Digits",
     "RunError",
     "RunFolder",
+    "StddevSchedule",
     "evaluate",
     "evaluate_run",
     "fixed_set",

@@ -4,8 +4,9 @@ import math
 import time
 
 import keras
+import numpy as np
 
-from keras_attention.layers import RecurrentAttention
+from keras_attention.layers import GaussianLocationPolicy
 
 from .run_folder import RunError, RunFolder
 
@@ -16,10 +17,23 @@ class StddevSchedule(keras.callbacks.Callback):
     Far apart at first, to find what is worth looking at; close together at
     the end, to train the recogniser on what it will be shown.
 
+    It sets every `GaussianLocationPolicy` of the model, however deep inside
+    other layers. Of a deviation for x and one for y it sets the geometric
+    mean, and keeps their ratio. A policy that learns its deviation is left to
+    it.
+
     Args:
         first: Standard deviation in the first epoch.
         last: Standard deviation in the last one.
         epochs: Number of epochs.
+
+    Raises:
+        ValueError: When training starts, if the model has no such policy.
+
+    Example:
+    >>> model.fit(images, labels, epochs=20, callbacks=[
+    ...     StddevSchedule(first=0.25, last=0.1, epochs=20)
+    ... ])
     """
 
     def __init__(self, first: float, last: float, epochs: int):
@@ -28,14 +42,29 @@ class StddevSchedule(keras.callbacks.Callback):
         self.last = last
         self.epochs = epochs
 
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Finds the policies of the model."""
+        self._policies = [
+            layer
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, GaussianLocationPolicy)
+            and not layer.learned_stddev
+        ]
+        if not self._policies:
+            raise ValueError(
+                "`StddevSchedule` needs a model with a "
+                "`GaussianLocationPolicy` that does not learn its deviation. "
+                f"Received: model={self.model.name!r}"
+            )
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Sets the deviation of every location policy of the model."""
         done = epoch / max(self.epochs - 1, 1)
-        for layer in self.model.layers:
-            if isinstance(layer, RecurrentAttention):
-                layer.cell.location_policy.stddev.assign(
-                    self.first * (self.last / self.first) ** done
-                )
+        stddev = self.first * (self.last / self.first) ** done
+        for policy in self._policies:
+            now = policy.stddev.numpy()
+            mean = np.prod(now) ** (1 / now.size)
+            policy.stddev.assign(stddev * now / mean)
 
 
 class Seconds(keras.callbacks.Callback):

@@ -91,12 +91,11 @@ def glimpse_geometry(model: keras.Model) -> dict[str, int]:
     Raises:
         ValueError: If the model takes no glimpses.
     """
-    for layer in model.layers:
-        if isinstance(layer, layers.RecurrentAttention):
-            sensor = layer.cell.glimpse_sensor
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.GlimpseSensor):
             return {
-                "glimpse_size": sensor.glimpse_size,
-                "num_scales": sensor.num_scales,
+                "glimpse_size": layer.glimpse_size,
+                "num_scales": layer.num_scales,
             }
     raise ValueError(f"The model takes no glimpses. Received: {model.name}")
 

@@ -1,13 +1,19 @@
 """The policy of hard attention: a location sampled around a mean."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_attention.policies import distributions, scope
+from keras_attention.layers.location_policy import LocationPolicy
+from keras_attention.policies import distributions
+
+BOUNDS = ("clip", "truncate")
+# A third of a pixel in an image of 60: below it nothing new is seen.
+MIN_LEARNED_STDDEV = 0.01
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class GaussianLocationPolicy(keras.layers.Layer):
+class GaussianLocationPolicy(LocationPolicy):
     """Samples locations from a normal distribution around a mean.
 
         sample   = location_mean + stddev * noise,  noise ~ N(0, 1)
@@ -19,24 +25,47 @@ class GaussianLocationPolicy(keras.layers.Layer):
     passes through the sample (Mnih et al. 2014, section 3.2): the mean learns
     through `log_prob` alone.
 
+    With `bound="truncate"` each coordinate is of the normal distribution cut
+    off at -1 and 1, with the cumulative distribution F:
+
+        location = F^-1(Phi(noise)),  F(-1) = 0, F(1) = 1
+        log_prob = log N(location; location_mean, stddev) - log Z
+        Z        = Phi((1 - location_mean) / stddev)
+                   - Phi((-1 - location_mean) / stddev)
+
+    No sample piles up at the border then, and `log_prob` is of what is looked
+    at. The mode is the mean clipped to the image; noise 0 gives the median,
+    which is another place where the mean is near the border. A mean more than
+    100 deviations outside counts as one at that distance.
+
     What decides is drawn before a rollout with `choices` and fed step by
     step, so that random numbers are no side effect of the loop. A scope
     `keras_attention.policy(...)` replaces the sample.
 
     Args:
-        stddev: standard deviation of both coordinates, in the units of the
-            location (the image is 2 wide). It is a weight that is not
-            trained, so that a callback can anneal it and a file keeps it.
+        stddev: standard deviation in the units of the location (the image is
+            2 wide): one for both coordinates, or a pair (for x, for y). It is
+            a weight, so that a callback can anneal it and a file keeps it.
         seed: integer, or None.
+        learned_stddev: whether the standard deviation is trained too, through
+            `log_prob`; it then stays at 0.01 or more.
+        bound: `"clip"` or `"truncate"`.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
         location_mean: (B, 2).
         choices: dict of what decides, one step of what `choices(...)` gave.
+        training: whether to sample, where there are no `choices`.
 
     Output:
         Dict of float32 tensors: `location` (B, 2), `location_mean` (B, 2),
-        `log_prob` (B,) and `entropy` (B,).
+        `log_prob` (B,) and `entropy` (B,). The entropy is that of the
+        distribution of `log_prob`. A given location outside the image has,
+        with `"truncate"`, the log-probability of the nearest place in it.
+
+    Raises:
+        ValueError: if `stddev` is not positive or neither a number nor a
+            pair, `bound` is unknown, or `location_mean` is not (B, 2).
 
     Example:
     >>> policy = GaussianLocationPolicy(stddev=0.1)
@@ -49,72 +78,62 @@ class GaussianLocationPolicy(keras.layers.Layer):
         Attention, https://arxiv.org/abs/1406.6247
     """
 
-    def __init__(self, stddev=0.15, seed=None, **kwargs):
-        super().__init__(autocast=False, **kwargs)
-        if not stddev > 0:
+    def __init__(
+        self,
+        stddev=0.15,
+        seed=None,
+        learned_stddev=False,
+        bound="clip",
+        **kwargs,
+    ):
+        super().__init__(seed, **kwargs)
+        self.initial_stddev = _check_stddev(stddev, learned_stddev)
+        if bound not in BOUNDS:
             raise ValueError(
-                f"`stddev` must be positive. Received: stddev={stddev!r}"
+                f"`bound` must be one of {BOUNDS}. Received: bound={bound!r}"
             )
-        self.initial_stddev = stddev
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.learned_stddev = learned_stddev
+        self.bound = bound
+
+    @property
+    def units(self):
+        """Number of values for each example: x and y of the mean."""
+        return 2
 
     def build(self, mean_shape):
         """Makes the weight that holds the standard deviation."""
+        self.check_units("location_mean", mean_shape)
         self.stddev = self.add_weight(
             name="stddev",
-            shape=(),
+            shape=np.shape(self.initial_stddev),
             initializer=keras.initializers.Constant(self.initial_stddev),
-            trainable=False,
+            trainable=self.learned_stddev,
+            constraint=_AtLeast(MIN_LEARNED_STDDEV),
             dtype="float32",
             autocast=False,
         )
 
-    def choices(self, batch_size, num_steps, training=False):
-        """Draws what decides `num_steps` locations of each example.
+    def noise(self, steps):
+        """Standard normal noise, (B, T, 2)."""
+        return distributions.standard_normal((*steps, 2), self.seed_generator)
 
-        Args:
-            batch_size: B, an integer or a scalar tensor.
-            num_steps: T.
-            training: whether to sample where no scope says otherwise.
-
-        Returns:
-            Dict of (B, T, 2) float32 tensors: `noise` to sample with,
-            `location` where it is given, and neither for the mode.
-
-        Raises:
-            ValueError: if a scope gives locations of another shape.
-        """
-        policy = scope.current_policy(training)
-        shape = (batch_size, num_steps, 2)
-        if policy.name == "sample":
-            noise = distributions.standard_normal(shape, self.seed_generator)
-            return {"noise": noise}
-        if policy.name == "random":
-            location = distributions.uniform_locations(
-                shape, self.seed_generator
-            )
-            return {"location": location}
-        if policy.name == "center":
-            return {"location": tf.zeros(shape)}
-        if policy.location is not None:
-            return {"location": _over_time(policy.location, shape)}
-        return {}
+    def random_choices(self, steps):
+        """Locations uniform over the image, (B, T, 2)."""
+        location = distributions.uniform_locations(
+            (*steps, 2), self.seed_generator
+        )
+        return {"location": location}
 
     def call(self, location_mean, choices=None, training=False):
         """Decides one location for each example."""
         location_mean = tf.cast(location_mean, "float32")
         if choices is None:
-            drawn = self.choices(tf.shape(location_mean)[0], 1, training)
-            choices = {name: value[:, 0] for name, value in drawn.items()}
-        distribution = distributions.normal_over_places(
-            location_mean, self.stddev
-        )
+            choices = self.choices_of_one_step(location_mean, training)
+        distribution = self._distribution(location_mean)
         sample = location_mean
         if "noise" in choices:
-            sample = location_mean + self.stddev * choices["noise"]
-        sample = choices.get("location", sample)
-        sample = tf.stop_gradient(sample)
+            sample = self._sample(distribution, location_mean, choices["noise"])
+        sample = tf.stop_gradient(choices.get("location", sample))
         location = sample
         if "location" not in choices:
             location = tf.clip_by_value(sample, -1.0, 1.0)
@@ -133,54 +152,53 @@ class GaussianLocationPolicy(keras.layers.Layer):
             for name, shape in shapes.items()
         }
 
-    def compute_output_shape(self, mean_shape):
-        """The shapes of the dict that `call` returns."""
-        batch = mean_shape[0]
-        return {
-            "location": (batch, 2),
-            "location_mean": (batch, 2),
-            "log_prob": (batch,),
-            "entropy": (batch,),
-        }
-
     def get_config(self):
         """The arguments of the constructor."""
         return {
             **super().get_config(),
             "stddev": self.initial_stddev,
             "seed": self.seed,
+            "learned_stddev": self.learned_stddev,
+            "bound": self.bound,
         }
 
-    def save_own_variables(self, store):
-        """Saves the state of the random numbers too, to resume exactly."""
-        super().save_own_variables(store)
-        store["seed_state"] = keras.ops.convert_to_numpy(
-            self.seed_generator.state
-        )
+    def _distribution(self, location_mean):
+        if self.bound == "truncate":
+            return distributions.TruncatedNormal(location_mean, self.stddev)
+        return distributions.normal_over_places(location_mean, self.stddev)
 
-    def load_own_variables(self, store):
-        """Loads the standard deviation and the state of random numbers."""
-        self.seed_generator.state.assign(store["seed_state"])
-        self.stddev.assign(store["0"])
+    def _sample(self, distribution, location_mean, noise):
+        if self.bound == "truncate":
+            return distribution.sample(noise)
+        return location_mean + self.stddev * noise
 
 
-def _over_time(location, shape):
-    """Given locations (2,), (B, 2) or (B, T, 2) as (B, T, 2)."""
-    location = tf.convert_to_tensor(location, "float32")
-    rank = location.shape.rank
-    if rank not in (1, 2, 3) or location.shape[-1] != 2:
+class _AtLeast(keras.constraints.Constraint):
+    """Keeps a weight that is trained at or above a minimum."""
+
+    def __init__(self, minimum):
+        self.minimum = minimum
+
+    def __call__(self, w):
+        """The weight, or the minimum where it is below."""
+        return keras.ops.maximum(w, self.minimum)
+
+
+def _check_stddev(stddev, learned):
+    """The deviation as a float or a pair of floats."""
+    values = np.asarray(stddev, "float64")
+    if values.shape not in ((), (2,)):
         raise ValueError(
-            "`policy(location=...)` takes (2,), (batch, 2) or (batch, steps, "
-            f"2). Received: location.shape={location.shape}"
+            "`stddev` must be a number or a pair (for x, for y). "
+            f"Received: stddev={stddev!r}"
         )
-    if rank == 2:
-        location = location[:, None]
-    known = [tf.get_static_value(size) for size in shape]
-    for given, size in zip(location.shape[::-1], known[::-1], strict=False):
-        if None not in (given, size) and given not in (1, size):
-            raise ValueError(
-                "`policy(location=...)` does not fit the batch and the number "
-                f"of steps. Received: location.shape={location.shape}, needed "
-                f"(batch, steps, 2)={tuple(known)}"
-            )
-    return tf.broadcast_to(location, shape)
+    if not np.all(values > 0):
+        raise ValueError(
+            f"`stddev` must be positive. Received: stddev={stddev!r}"
+        )
+    if learned and np.any(values < MIN_LEARNED_STDDEV):
+        raise ValueError(
+            "A learned `stddev` stays at or above "
+            f"{MIN_LEARNED_STDDEV}. Received: stddev={stddev!r}"
+        )
+    return tuple(values.tolist()) if values.shape else float(values)

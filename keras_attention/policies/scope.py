@@ -125,6 +125,17 @@ def record_attention():
         _recorders.stack.pop()
 
 
+@contextlib.contextmanager
+def record_nothing():
+    """Hides the open recorders: inside a layer that records for its parts."""
+    stack = getattr(_recorders, "stack", [])
+    _recorders.stack = []
+    try:
+        yield
+    finally:
+        _recorders.stack = stack
+
+
 def record(name, attention):
     """Gives what layer `name` attended to to every open recorder."""
     for recorded in getattr(_recorders, "stack", ()):

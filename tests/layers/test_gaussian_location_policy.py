@@ -126,10 +126,30 @@ def test_a_given_location_of_another_shape_is_an_error(shape, message):
         make().choices(batch_size=3, num_steps=4)
 
 
-@pytest.mark.parametrize("stddev", [0, -0.1, float("nan")])
-def test_a_deviation_that_is_not_positive_is_an_error(stddev):
-    with pytest.raises(ValueError, match=f"`stddev`.*stddev={stddev}"):
-        layers.GaussianLocationPolicy(stddev)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"stddev": 0}, "`stddev` must be positive.*stddev=0"),
+        ({"stddev": -0.1}, "`stddev` must be positive.*stddev=-0.1"),
+        ({"stddev": float("nan")}, "`stddev` must be positive.*stddev=nan"),
+        ({"stddev": (0.1, 0.0)}, r"must be positive.*stddev=\(0.1, 0.0\)"),
+        ({"stddev": (1, 2, 3)}, r"a number or a pair.*stddev=\(1, 2, 3\)"),
+        (
+            {"stddev": (0.1, 0.009), "learned_stddev": True},
+            r"at or above 0.01.*stddev=\(0.1, 0.009\)",
+        ),
+        ({"bound": "wrap"}, r"\('clip', 'truncate'\).*bound='wrap'"),
+    ],
+)
+def test_a_wrong_argument_is_an_error(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3,), (3, 1, 2)])
+def test_a_mean_of_another_shape_is_an_error(shape):
+    with pytest.raises(ValueError, match=r"`location_mean`.*\(batch, 2\)"):
+        make()(np.zeros(shape, "float32"))
 
 
 def test_the_deviation_is_a_weight_that_is_not_trained():
@@ -172,3 +192,44 @@ def test_set_random_seed_repeats_the_noise():
         return policy(MEAN, training=True)["location"]
 
     np.testing.assert_array_equal(first_locations(), first_locations())
+
+
+def test_it_needs_two_values_for_each_example():
+    assert make().units == 2
+
+
+def test_a_pair_of_deviations_is_for_x_and_for_y():
+    policy = make(stddev=(0.1, 0.3))
+    noise = np.array([[0.5, 1.0], [2.0, -2.0], [0, 0]], "float32")
+    outcome = policy(MEAN, choices={"noise": noise})
+    assert policy.stddev.shape == (2,)
+    np.testing.assert_allclose(outcome["location"][0], [0.05, 0.8], rtol=1e-6)
+    sample = MEAN + [0.1, 0.3] * noise
+    expected = stats.norm.logpdf(sample, MEAN, [0.1, 0.3]).sum(-1)
+    np.testing.assert_allclose(outcome["log_prob"], expected, rtol=1e-5)
+    expected = stats.norm.entropy(scale=[0.1, 0.3]).sum()
+    np.testing.assert_allclose(outcome["entropy"], [expected] * 3, rtol=1e-5)
+
+
+def test_a_learned_deviation_stays_at_the_minimum_or_above():
+    policy = make(stddev=(0.02, 0.3), learned_stddev=True)
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, policy(inputs)["entropy"])
+    assert [w is policy.stddev for w in model.trainable_weights] == [True]
+    model.compile(keras.optimizers.SGD(1.0), loss=lambda y, entropy: entropy)
+    model.fit(MEAN, np.zeros(3), verbose=0)
+    np.testing.assert_allclose(policy.stddev, [0.01, 0.01])
+
+
+def test_a_file_keeps_a_learned_truncated_pair(tmp_path):
+    inputs = keras.Input((2,))
+    policy = make(stddev=(0.1, 0.3), learned_stddev=True, bound="truncate")
+    model = keras.Model(inputs, policy(inputs))
+    policy.stddev.assign([0.2, 0.4])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.layers[-1].stddev, policy.stddev)
+    np.testing.assert_array_equal(
+        again(MEAN, training=True)["location"],
+        model(MEAN, training=True)["location"],
+    )

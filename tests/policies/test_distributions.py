@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import stats
+from scipy import special, stats
 
 from keras_attention.policies import distributions
 
@@ -39,11 +39,37 @@ def test_half_precision_is_computed_in_float32(policy):
     assert noise.dtype == "float32"
     places = distributions.uniform_locations((2, 2), seeds())
     assert places.dtype == "float32"
+    assert distributions.standard_gumbel((2, 2), seeds()).dtype == "float32"
+    assert distributions.categorical(mean).entropy().dtype == "float32"
 
 
 def test_noise_is_standard_normal():
     noise = distributions.standard_normal((100, 100), seeds()).numpy().ravel()
     assert stats.kstest(noise, "norm").pvalue > 0.01
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_gumbel_noise_is_standard_and_finite(jit_compile):
+    generator = seeds()
+    draw = tf.function(
+        lambda: distributions.standard_gumbel((200, 1000), generator),
+        jit_compile=jit_compile,
+    )
+    noise = draw().numpy().ravel()
+    assert np.all(np.isfinite(noise))
+    assert stats.kstest(noise[:20_000], stats.gumbel_r.cdf).pvalue > 0.01
+
+
+def test_the_categorical_is_the_softmax_of_the_scores():
+    scores = np.array([[0.0, 1.0, -2.0], [5.0, 5.0, -1e9]], "float32")
+    cells = distributions.categorical(scores)
+    expected = special.softmax(scores, axis=-1)
+    np.testing.assert_allclose(cells.probs_parameter(), expected, rtol=1e-5)
+    log_prob = np.stack([cells.log_prob(one) for one in np.eye(3)], axis=-1)
+    expected = special.log_softmax(scores, axis=-1)
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-5)
+    expected = [stats.entropy(row) for row in special.softmax(scores, -1)]
+    np.testing.assert_allclose(cells.entropy(), expected, rtol=1e-5)
 
 
 def test_random_locations_are_uniform_over_the_image():

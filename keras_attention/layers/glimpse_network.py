@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_attention.layers import parts
+
 
 @keras.saving.register_keras_serializable("keras_attention")
 class GlimpseNetwork(keras.layers.Layer):
@@ -87,11 +89,10 @@ class GlimpseNetwork(keras.layers.Layer):
             "what_units": self.what_units,
             "where_units": self.where_units,
             "units": self.units,
-            "what": keras.saving.serialize_keras_object(self.what),
+            **parts.serialized({"what": self.what}),
         }
 
     @classmethod
     def from_config(cls, config):
         """Makes the layer from the config of its parts."""
-        what = keras.saving.deserialize_keras_object(config["what"])
-        return cls(**{**config, "what": what})
+        return cls(**parts.deserialized(config))

@@ -2,9 +2,10 @@
 
 import keras
 import tensorflow as tf
-from keras import tree
 
-from keras_attention.ops.glimpse import check_count
+from keras_attention.layers import parts
+from keras_attention.layers.attention_cell import AttentionCell
+from keras_attention.ops.checks import check_count
 from keras_attention.policies import scope
 
 
@@ -23,7 +24,7 @@ class RecurrentAttention(keras.layers.Layer):
     seen by `keras_attention.record_attention()`.
 
     Args:
-        cell: a cell of this package, such as `GlimpseCell`.
+        cell: an `AttentionCell`, such as `GlimpseCell`.
         num_glimpses: how many times the cell looks at one static input; None
             runs it along the second axis of the input.
         return_sequences: whether to return the output of every step.
@@ -35,9 +36,12 @@ class RecurrentAttention(keras.layers.Layer):
 
     Call arguments:
         inputs: (B, ...), or along a sequence (B, T, ...).
-        initial_state: list of tensors; by default the cell's initial state.
-        mask: (B, T) booleans of a sequence: where it is False the state and
-            the output stay as they were, and `log_prob` is 0.
+        initial_state: list of tensors; by default where the cell starts.
+        mask: of a static input what the mechanism takes, such as (B, N)
+            booleans of items. Of a sequence (B, T) booleans: where it is
+            False the state and the output stay as they were, and `log_prob`
+            is 0.
+        task: (B, K), appended to the query of every step, or None.
         training: whether hard attention samples.
         return_attention: whether to return what was attended to.
 
@@ -47,7 +51,7 @@ class RecurrentAttention(keras.layers.Layer):
         where `return_attention` is true a dict of what the cell attended to,
         each with a time axis after the batch axis: for a `GlimpseCell`
         `location` and `location_mean` (B, T, 2), `log_prob` and `entropy`
-        (B, T).
+        (B, T); for item-wise attention `attention_weights` (B, T, N).
 
     Raises:
         ValueError: if a static input has no `num_glimpses` of at least 1, or
@@ -66,6 +70,16 @@ class RecurrentAttention(keras.layers.Layer):
     >>> watch(np.zeros((2, 5, 28, 28, 1), "float32")).shape
     TensorShape([2, 5, 256])
 
+    A recurrent spatial transformer:
+
+    >>> where = keras.Sequential([keras.layers.Dense(32, "relu")])
+    >>> crop = SpatialTransformer(where, (12, 12), localize_from="query")
+    >>> cell = AttentionCell(crop, keras.layers.LSTMCell(64))
+    >>> look = RecurrentAttention(cell, num_glimpses=3)
+    >>> output, attention = look(images, return_attention=True)
+    >>> attention["theta"].shape
+    TensorShape([2, 3, 2, 3])
+
     Reference:
         Wang, Tax 2016, Survey on the attention based RNN model and its
         applications in computer vision, https://arxiv.org/abs/1601.06823
@@ -80,13 +94,14 @@ class RecurrentAttention(keras.layers.Layer):
         unroll=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         if num_glimpses is not None:
             check_count("num_glimpses", num_glimpses)
-        if not hasattr(cell, "choices"):
+        if not isinstance(cell, AttentionCell):
             raise ValueError(
-                "`cell` must be an attention cell, such as `GlimpseCell`. For "
-                f"other cells use `keras.layers.RNN`. Received: cell={cell}"
+                "`cell` must be an attention cell, such as `AttentionCell` or "
+                "`GlimpseCell`. For other cells use `keras.layers.RNN`. "
+                f"Received: cell={cell}"
             )
         self.cell = cell
         self.num_glimpses = num_glimpses
@@ -95,40 +110,45 @@ class RecurrentAttention(keras.layers.Layer):
         self.unroll = unroll
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, inputs_shape, task_shape=None):
         """Builds the cell on the shape of what one step sees."""
         if not self.cell.built:
-            self.cell.build(self._step_shape(input_shape))
+            self.cell.build(
+                self._step_shape(inputs_shape), task_shape=task_shape
+            )
             self.cell.built = True
+        self.cell.build_start(inputs_shape)
 
     def call(
         self,
         inputs,
         initial_state=None,
         mask=None,
+        task=None,
         training=False,
         return_attention=False,
     ):
         """Runs the loop."""
-        batch_size = tf.shape(inputs)[0]
+        if mask is None:  # with a task Keras does not fill it in
+            mask = getattr(inputs, "_keras_mask", None)
+        static = self.num_glimpses is not None
         num_steps = self._num_steps(inputs)
-        states = initial_state
-        if states is None:
-            states = self.cell.get_initial_state(batch_size)
-        elif not tree.is_nested(states):
-            states = [states]
+        states = self.cell.initial_states(inputs, initial_state)
+        seen_first = inputs if static else inputs[:, 0]
         step = _Step(
             cell=self.cell,
-            inputs=self.cell.prepare(inputs) if self.num_glimpses else inputs,
-            static=self.num_glimpses is not None,
-            choices=self.cell.choices(batch_size, num_steps, training),
-            mask=None if self.num_glimpses else mask,
+            inputs=self.cell.prepare(inputs) if static else inputs,
+            static=static,
+            choices=self.cell.choices(seen_first, num_steps, training),
+            mask=mask,
+            task=task,
         )
         run = _run_unrolled if self._unrolls() else _run_loop
-        states, history = run(step, states, num_steps)
+        with scope.record_nothing():
+            states, history = run(step, states, num_steps)
         outputs = history.pop("output")
         scope.record(self.name, dict(history))
-        history.pop("query", None)
+        history.pop("query")
         results = [outputs if self.return_sequences else outputs[:, -1]]
         if self.return_state:
             results += states
@@ -144,7 +164,7 @@ class RecurrentAttention(keras.layers.Layer):
         """The arguments of the constructor."""
         return {
             **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
+            **parts.serialized({"cell": self.cell}),
             "num_glimpses": self.num_glimpses,
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
@@ -154,8 +174,7 @@ class RecurrentAttention(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         """Makes the driver from the config of its cell."""
-        cell = keras.saving.deserialize_keras_object(config["cell"])
-        return cls(**{**config, "cell": cell})
+        return cls(**parts.deserialized(config))
 
     def _unrolls(self):
         if self.unroll is None:
@@ -183,34 +202,45 @@ class RecurrentAttention(keras.layers.Layer):
 class _Step:
     """One step of the loop: what it reads at time t, and how it steps."""
 
-    def __init__(self, cell, inputs, static, choices, mask):
+    def __init__(self, cell, inputs, static, choices, mask, task):
         self.cell = cell
         self.inputs = inputs
         self.static = static
         self.choices = choices
         self.mask = mask
+        self.task = task
 
     def __call__(self, time, states, last_output=None):
-        output, new_states, attention = self.cell(
-            self.inputs if self.static else self.inputs[:, time],
+        inputs = self.inputs
+        if not self.static:
+            inputs = self.cell.prepare(self.inputs[:, time])
+        output, new_states, attention = self.cell.step(
+            inputs,
             states,
+            task=self.task,
+            mask=self.mask if self.static else None,
             choices={k: value[:, time] for k, value in self.choices.items()},
-            return_attention=True,
         )
-        if self.mask is not None:
-            seen = tf.cast(self.mask[:, time], "bool")[:, None]
+        if self.mask is not None and not self.static:
+            seen = tf.cast(self.mask[:, time], "bool")
             if last_output is None:
                 last_output = tf.zeros_like(output)
-            output = tf.where(seen, output, last_output)
+            output = _where(seen, output, last_output)
             # Where nothing changes, nothing was chosen: no reward for it.
-            attention = {
-                **attention,
-                "log_prob": tf.where(seen[:, 0], attention["log_prob"], 0.0),
-            }
-            new_states = tree.map_structure(
-                lambda new, old: tf.where(seen, new, old), new_states, states
-            )
+            if "log_prob" in attention:
+                log_prob = tf.where(seen, attention["log_prob"], 0.0)
+                attention = {**attention, "log_prob": log_prob}
+            new_states = [
+                _where(seen, new, old)
+                for new, old in zip(new_states, states, strict=True)
+            ]
         return new_states, {"output": output, **attention}
+
+
+def _where(seen, new, old):
+    """The new values of the examples that are seen, the old of the others."""
+    ones = [1] * (new.shape.rank - 1)
+    return tf.where(tf.reshape(seen, (-1, *ones)), new, old)
 
 
 def _run_unrolled(step, states, num_steps):

@@ -85,10 +85,11 @@ class ReinforceModel(keras.Model):
                 self._run_symbolically(*args, **kwargs)
         with scope.record_attention() as attention:
             outputs = super().__call__(*args, **kwargs)
-        self._build_baseline(attention)
+        choices = _choices(attention)
+        self._build_baseline(choices)
         # As Keras does with masks: kept on the outputs of this one call, so
         # that no state of the model is shared between replicas.
-        keras.tree.flatten(outputs)[0]._keras_attention = attention
+        keras.tree.flatten(outputs)[0]._keras_attention = choices
         return outputs
 
     def compute_loss(
@@ -105,9 +106,7 @@ class ReinforceModel(keras.Model):
         if sample_weight is not None:
             sample_weight = ops.reshape(sample_weight, (-1,))
         self.reward_tracker.update_state(reward, sample_weight)
-        choices = _choices(
-            getattr(keras.tree.flatten(y_pred)[0], "_keras_attention", {})
-        )
+        choices = getattr(keras.tree.flatten(y_pred)[0], "_keras_attention", {})
         if not training and not choices:
             return loss
         extra = self._policy_and_baseline_loss(reward, choices, sample_weight)
@@ -196,17 +195,17 @@ class ReinforceModel(keras.Model):
         def run(*args, **kwargs):
             with scope.record_attention() as attention:
                 self.call(*args, **kwargs)
-            recorded.append(attention)
+            recorded.append(_choices(attention))
 
         # Traced twice where it makes variables.
         tf.function(run, autograph=False).get_concrete_function(*args, **kwargs)
         self._build_baseline(recorded[-1])
 
-    def _build_baseline(self, attention):
+    def _build_baseline(self, choices):
         if not self.baseline.built:
             shapes = {
                 name: tuple(choice["query"].shape)
-                for name, choice in _choices(attention).items()
+                for name, choice in choices.items()
             }
             if shapes:
                 self.baseline.build(shapes)
@@ -240,9 +239,19 @@ def _functional_class(cls):
 
 
 def _choices(attention):
-    """Of what was attended to, that which was sampled."""
+    """Of what was attended to, that which was sampled, over time.
+
+    A layer outside a loop chooses once: its time axis has size 1.
+    """
     return {
-        name: values
+        name: {
+            "query": _over_time(values["query"], 3),
+            "log_prob": _over_time(values["log_prob"], 2),
+        }
         for name, values in attention.items()
         if "log_prob" in values
     }
+
+
+def _over_time(value, rank):
+    return value if len(value.shape) == rank else value[:, None]

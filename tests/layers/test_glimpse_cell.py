@@ -123,7 +123,7 @@ def test_any_keras_cell_can_be_the_core(name, tmp_path):
 
 
 def test_a_core_that_is_no_cell_is_an_error():
-    with pytest.raises(ValueError, match="`core` must be a Keras RNN cell"):
+    with pytest.raises(ValueError, match="`cell` must be a Keras RNN cell"):
         layers.GlimpseCell(4, core=keras.layers.Dense(8))
 
 
@@ -215,10 +215,3 @@ def test_no_gradient_of_the_location_enters_the_core():
         attention["log_prob"], cell.location_network.kernel
     )
     assert np.any(to_network != 0)
-
-
-def test_building_on_a_pyramid_is_an_error():
-    cell = small_cell()
-    pyramid = cell.prepare(IMAGES)
-    with pytest.raises(ValueError, match="on the shape of the images"):
-        cell(pyramid, cell.get_initial_state(3))

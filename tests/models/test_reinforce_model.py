@@ -352,7 +352,8 @@ def test_sample_weights_weigh_all_three_terms(
     model = make_model()
     weights = np.array([1.0, 0.0], "float32").reshape(shape)
     seed_generator(model).state.assign(np.array([3, 0], "uint32"))
-    noise = model.get_layer("look").cell.choices(2, 2, training=True)["noise"]
+    cell = model.get_layer("look").cell
+    noise = cell.choices(images[:2], 2, training=True)["noise"]
     with keras_attention.policy(location=0.3 * noise):
         both = gradients(model, images[:2], labels[:2], weights)
     with keras_attention.policy(location=0.3 * noise[:1]):

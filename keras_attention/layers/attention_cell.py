@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops, tree
 
-from keras_attention.layers import parts
+from keras_attention.layers import parts, rnn_cell
 from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
@@ -140,19 +140,20 @@ class AttentionCell(keras.layers.Layer):
     @property
     def state_size(self):
         """Sizes of all states, those of the cell in one list."""
-        sizes = [int(size) for size in tree.flatten(self.cell.state_size)]
+        sizes = rnn_cell.state_sizes(self.cell)
         return [*sizes, self._num_items] if self.inhibition_of_return else sizes
 
     @property
     def output_size(self):
         """Width of the output of the cell."""
-        size = getattr(self.cell, "output_size", None)
-        return size or tree.flatten(self.cell.state_size)[0]
+        return rnn_cell.output_size(self.cell)
 
     def get_initial_state(self, batch_size=None):
         """The initial states: zeros of the cell, or what was learned."""
         if self.start is None:
-            states = self._cell_start(batch_size)
+            states = rnn_cell.initial_states(
+                self.cell, batch_size, self.compute_dtype
+            )
         elif self.start == "learned":
             states = [
                 tf.repeat(tf.cast(weight, self.compute_dtype), batch_size, 0)
@@ -178,7 +179,7 @@ class AttentionCell(keras.layers.Layer):
         batch_size = tf.shape(inputs)[0]
         if given is None and self._has_start_network():
             numbers = self.start(inputs)
-            given = tf.split(numbers, tree.flatten(self.cell.state_size), 1)
+            given = tf.split(numbers, rnn_cell.state_sizes(self.cell), axis=1)
         if given is None:
             return self.get_initial_state(batch_size)
         states = [
@@ -191,7 +192,7 @@ class AttentionCell(keras.layers.Layer):
     def build(self, inputs_shape, states_shape=None, task_shape=None):
         """Builds every part, on symbolic tensors: they need only a `call`."""
         batch = inputs_shape[0]
-        width = self.state_size[_hidden_index(self.cell)]
+        width = self.state_size[rnn_cell.hidden_index(self.cell)]
         width += task_shape[-1] if task_shape else 0
         with scope.record_nothing(), scope.policy("mode"):
             attended, attention = self.mechanism(
@@ -215,7 +216,7 @@ class AttentionCell(keras.layers.Layer):
                 self.add_weight(
                     shape=(1, size), initializer="zeros", name=f"start_{i}"
                 )
-                for i, size in enumerate(tree.flatten(self.cell.state_size))
+                for i, size in enumerate(rnn_cell.state_sizes(self.cell))
             ]
 
     def build_start(self, inputs_shape):
@@ -223,7 +224,7 @@ class AttentionCell(keras.layers.Layer):
         if not self._has_start_network():
             return
         numbers = self.start(keras.KerasTensor(inputs_shape))
-        needed = sum(tree.flatten(self.cell.state_size))
+        needed = sum(rnn_cell.state_sizes(self.cell))
         if tuple(numbers.shape[1:]) != (needed,):
             raise ValueError(
                 f"`start` must return (batch, {needed}), the numbers of all "
@@ -266,7 +267,7 @@ class AttentionCell(keras.layers.Layer):
             inputs, query, mask, choices
         )
         read = self._read(attended, attention)
-        output, states = self._step_cell(read, states)
+        output, states = rnn_cell.step(self.cell, read, states)
         if visited is not None:
             states = [*states, _visit(visited, attention["indices"])]
         return output, states, {**attention, "query": query}
@@ -314,14 +315,6 @@ class AttentionCell(keras.layers.Layer):
     def _has_start_network(self):
         return self.start is not None and self.start != "learned"
 
-    def _cell_start(self, batch_size):
-        if hasattr(self.cell, "get_initial_state"):
-            return tree.flatten(self.cell.get_initial_state(batch_size))
-        return [
-            tf.zeros((batch_size, size), self.compute_dtype)
-            for size in tree.flatten(self.cell.state_size)
-        ]
-
     def _nothing_visited(self, batch_size):
         if not self.inhibition_of_return:
             return []
@@ -333,7 +326,7 @@ class AttentionCell(keras.layers.Layer):
         return list(states[:-1]), states[-1]
 
     def _query(self, states, task):
-        query = states[_hidden_index(self.cell)]
+        query = states[rnn_cell.hidden_index(self.cell)]
         if not self.query_gradient:
             query = tf.stop_gradient(query)
         if task is None:
@@ -347,14 +340,6 @@ class AttentionCell(keras.layers.Layer):
             return self.network(attended, attention["location"])
         return self.network(attended)
 
-    def _step_cell(self, read, states):
-        _forget_dropout(self.cell)
-        structure = self.cell.state_size
-        if tree.is_nested(structure):
-            states = tree.pack_sequence_as(structure, states)
-        output, states = self.cell(read, states)
-        return output, tree.flatten(states)
-
 
 def _check_parts(mechanism, cell, network, read_location):
     if not isinstance(mechanism, Mechanism):
@@ -362,27 +347,12 @@ def _check_parts(mechanism, cell, network, read_location):
             "`mechanism` must be an attention layer of this package, such as "
             f"`ItemWiseSoftAttention`. Received: mechanism={mechanism}"
         )
-    if not hasattr(cell, "state_size"):
-        raise ValueError(
-            "`cell` must be a Keras RNN cell, with a `state_size`. "
-            f"Received: cell={cell}"
-        )
+    rnn_cell.check_cell(cell)
     if read_location and network is None:
         raise ValueError(
             "`read_location=True` needs a `network` to read it. "
             "Received: network=None"
         )
-
-
-def _hidden_index(cell):
-    """Which of the states of a cell, in one list, is its hidden state h.
-
-    The first, by convention; of stacked cells the first of the last cell.
-    """
-    if not hasattr(cell, "cells"):
-        return 0
-    below = tree.flatten([part.state_size for part in cell.cells[:-1]])
-    return len(below) + _hidden_index(cell.cells[-1])
 
 
 def _flat(attended):
@@ -395,19 +365,6 @@ def _flat(attended):
             f"that reads it. Received: shape={tuple(attended.shape)}"
         )
     return ops.reshape(attended, (-1, math.prod(attended.shape[1:])))
-
-
-def _forget_dropout(cell):
-    """Lets a Keras cell draw its dropout mask anew.
-
-    Keras's own loop keeps the mask of the first step for all steps and then
-    has it forgotten, which it does not do for a cell inside a cell: the mask
-    would be that of another call.
-    """
-    for part in getattr(cell, "cells", [cell]):
-        if hasattr(part, "reset_dropout_mask"):
-            part.reset_dropout_mask()
-            part.reset_recurrent_dropout_mask()
 
 
 def _unvisited(visited, mask):

@@ -70,6 +70,20 @@ class RecurrentAttention(keras.layers.Layer):
     >>> watch(np.zeros((2, 5, 28, 28, 1), "float32")).shape
     TensorShape([2, 5, 256])
 
+    A sequence with a mask, here of the maps of a video's frames; where it is
+    False the state waits:
+
+    >>> look = LocationWiseSoftAttention("state")
+    >>> watch = RecurrentAttention(
+    ...     AttentionCell(look, keras.layers.LSTMCell(16)), return_state=True
+    ... )
+    >>> video = np.random.uniform(size=(1, 5, 7, 7, 8))
+    >>> mask = [[True, True, True, False, False]]
+    >>> _, h, _ = watch(video, mask=np.array(mask))
+    >>> _, h_of_three, _ = watch(video[:, :3])
+    >>> np.allclose(h, h_of_three, atol=1e-6)
+    True
+
     A recurrent spatial transformer:
 
     >>> where = keras.Sequential([keras.layers.Dense(32, "relu")])

@@ -10,7 +10,7 @@ from keras_attention.layers import parts, rnn_cell
 from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
-from keras_attention.layers.mechanism import Mechanism
+from keras_attention.layers.mechanism import Mechanism, check_query
 from keras_attention.policies import scope
 
 
@@ -27,7 +27,8 @@ class AttentionCell(keras.layers.Layer):
 
     It is a Keras RNN cell: `keras.layers.RNN` drives it along a sequence of
     inputs, `RecurrentAttention` along a sequence or several times over one
-    static input, and tells what was attended to.
+    static input, and tells what was attended to. Dropout of the cell draws a
+    new mask at every step.
 
     Args:
         mechanism: attention layer of this package, such as
@@ -45,7 +46,8 @@ class AttentionCell(keras.layers.Layer):
             all states one after the other, such as the papers' MLP of the
             mean annotation. The layer needs `RecurrentAttention`.
         inhibition_of_return: whether items that were chosen are masked in the
-            steps that follow; for `ItemWiseHardAttention`.
+            steps that follow; for `ItemWiseHardAttention`. (The scope
+            `policy("center")` then sees something in the first step only.)
         query_gradient: whether a gradient flows from the mechanism into the
             state. False holds the state apart from what learns by reward.
         **kwargs: of `keras.layers.Layer`.
@@ -116,7 +118,7 @@ class AttentionCell(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         _check_parts(mechanism, cell, network, read_location)
-        if isinstance(start, str) and start != "learned":
+        if start not in (None, "learned") and not callable(start):
             raise ValueError(
                 '`start` must be None, "learned" or a layer. '
                 f"Received: start={start!r}"
@@ -144,25 +146,30 @@ class AttentionCell(keras.layers.Layer):
         return [*sizes, self._num_items] if self.inhibition_of_return else sizes
 
     @property
+    def state_dtype(self):
+        """The dtype that the cell computes in."""
+        return getattr(self.cell, "compute_dtype", self.compute_dtype)
+
+    @property
     def output_size(self):
         """Width of the output of the cell."""
         return rnn_cell.output_size(self.cell)
 
     def get_initial_state(self, batch_size=None):
         """The initial states: zeros of the cell, or what was learned."""
-        if self.start is None:
-            states = rnn_cell.initial_states(
-                self.cell, batch_size, self.compute_dtype
-            )
-        elif self.start == "learned":
-            states = [
-                tf.repeat(tf.cast(weight, self.compute_dtype), batch_size, 0)
-                for weight in self.start_states
-            ]
-        else:
+        if self._has_start_network():
             raise ValueError(
                 "A `start` network needs the inputs: use `RecurrentAttention`, "
                 "or give an `initial_state`."
+            )
+        if self.start == "learned" and self.built:
+            states = [
+                tf.repeat(tf.cast(weight, self.state_dtype), batch_size, 0)
+                for weight in self.start_states
+            ]
+        else:  # what is learned starts there too
+            states = rnn_cell.initial_states(
+                self.cell, batch_size, self.state_dtype
             )
         return [*states, *self._nothing_visited(batch_size)]
 
@@ -182,12 +189,11 @@ class AttentionCell(keras.layers.Layer):
             given = tf.split(numbers, rnn_cell.state_sizes(self.cell), axis=1)
         if given is None:
             return self.get_initial_state(batch_size)
-        states = [
-            tf.cast(one, self.compute_dtype) for one in tree.flatten(given)
-        ]
+        states = tree.flatten(given)
         if len(states) < len(self.state_size):
             states += self._nothing_visited(batch_size)
-        return states
+        self._check_states("initial_state", states)
+        return [tf.cast(one, self.state_dtype) for one in states]
 
     def build(self, inputs_shape, states_shape=None, task_shape=None):
         """Builds every part, on symbolic tensors: they need only a `call`."""
@@ -231,9 +237,9 @@ class AttentionCell(keras.layers.Layer):
                 f"states of the cell. Received: shape={numbers.shape}"
             )
 
-    def prepare(self, inputs):
+    def prepare(self, inputs, mask=None):
         """Computes once what all steps need of the same inputs."""
-        return self.mechanism.prepare(inputs)
+        return self.mechanism.prepare(inputs, mask)
 
     def choices(self, inputs, num_steps, training=False):
         """Draws the random numbers of a rollout, before the loop."""
@@ -259,6 +265,7 @@ class AttentionCell(keras.layers.Layer):
         Returns:
             `(output, states, attention)`.
         """
+        self._check_states("states", states)
         states, visited = self._without_visited(states)
         if visited is not None:
             mask = _unvisited(visited, mask)
@@ -282,10 +289,12 @@ class AttentionCell(keras.layers.Layer):
         return_attention=False,
     ):
         """Attends once and steps."""
+        if task is not None:
+            check_query(task.shape, inputs.shape, name="task")
         drawn = self.choices(inputs, 1, training)
         choices = {name: value[:, 0] for name, value in drawn.items()}
         output, states, attention = self.step(
-            self.prepare(inputs), states, task, mask, choices
+            self.prepare(inputs, mask), states, task, mask, choices
         )
         if not return_attention:
             return output, states
@@ -318,7 +327,20 @@ class AttentionCell(keras.layers.Layer):
     def _nothing_visited(self, batch_size):
         if not self.inhibition_of_return:
             return []
-        return [tf.zeros((batch_size, self._num_items), self.compute_dtype)]
+        if self._num_items is None:
+            raise ValueError(
+                "With `inhibition_of_return=True` the states depend on the "
+                "number of items: build the cell first."
+            )
+        return [tf.zeros((batch_size, self._num_items), self.state_dtype)]
+
+    def _check_states(self, name, states):
+        widths = [one.shape[-1] for one in states]
+        if widths != self.state_size:
+            raise ValueError(
+                f"`{name}` must be states of the widths {self.state_size}. "
+                f"Received: {name} of the widths {widths}"
+            )
 
     def _without_visited(self, states):
         if not self.inhibition_of_return:
@@ -336,6 +358,11 @@ class AttentionCell(keras.layers.Layer):
     def _read(self, attended, attention):
         if self.network is None:
             return _flat(attended)
+        if self.read_location and "location" not in attention:
+            raise ValueError(
+                "`read_location=True` needs a mechanism that chooses places. "
+                f"Received: mechanism={self.mechanism}"
+            )
         if self.read_location:
             return self.network(attended, attention["location"])
         return self.network(attended)
@@ -348,6 +375,10 @@ def _check_parts(mechanism, cell, network, read_location):
             f"`ItemWiseSoftAttention`. Received: mechanism={mechanism}"
         )
     rnn_cell.check_cell(cell)
+    if network is not None and not callable(network):
+        raise ValueError(
+            f"`network` must be a layer. Received: network={network!r}"
+        )
     if read_location and network is None:
         raise ValueError(
             "`read_location=True` needs a `network` to read it. "

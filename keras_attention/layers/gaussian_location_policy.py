@@ -53,7 +53,7 @@ class GaussianLocationPolicy(LocationPolicy):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        location_mean: (B, 2).
+        location_mean: (B, 2); a coordinate that is NaN counts as 0.
         choices: dict of what decides, one step of what `choices(...)` gave.
         training: whether to sample, where there are no `choices`.
 
@@ -127,6 +127,8 @@ class GaussianLocationPolicy(LocationPolicy):
     def call(self, location_mean, choices=None, training=False):
         """Decides one location for each example."""
         location_mean = tf.cast(location_mean, "float32")
+        unknown = tf.math.is_nan(location_mean)
+        location_mean = tf.where(unknown, 0.0, location_mean)
         if choices is None:
             choices = self.choices_of_one_step(location_mean, training)
         distribution = self._distribution(location_mean)

@@ -36,6 +36,7 @@ class GlimpseCell(AttentionCell):
             core,
             network=glimpse_network,
             read_location=True,
+            start=start,
             query_gradient=False,
         )
 
@@ -52,6 +53,7 @@ class GlimpseCell(AttentionCell):
         location_network: layer `(B, Q) -> (B, 2)`; by default
             `Dense(2, "tanh")`.
         location_policy: layer as `GaussianLocationPolicy`, the default.
+        start: where the state starts, as in `AttentionCell`.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -92,6 +94,7 @@ class GlimpseCell(AttentionCell):
         glimpse_network=None,
         location_network=None,
         location_policy=None,
+        start=None,
         **kwargs,
     ):
         policy = keras.dtype_policies.get(
@@ -104,6 +107,7 @@ class GlimpseCell(AttentionCell):
             core or keras.layers.SimpleRNNCell(256, "relu", dtype=policy),
             network=glimpse_network or GlimpseNetwork(dtype=policy),
             read_location=True,
+            start=start,
             query_gradient=False,
             **kwargs,
         )
@@ -141,6 +145,7 @@ class GlimpseCell(AttentionCell):
             "glimpse_network": self.glimpse_network,
             "location_network": self.location_network,
             "location_policy": self.location_policy,
+            "start": self.start,
         }
         return {
             **keras.layers.Layer.get_config(self),

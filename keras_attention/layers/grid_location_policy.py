@@ -102,16 +102,17 @@ class GridLocationPolicy(LocationPolicy):
         """Decides one location for each example."""
         if choices is None:
             choices = self.choices_of_one_step(scores, training)
-        cells = distributions.categorical(scores)
+        log_probs = distributions.categorical_log_probs(scores)
+        probabilities = tf.exp(log_probs)
         centres = self._centres()
-        indices = self._indices(cells, choices)
+        indices = self._indices(log_probs, choices)
         location = tf.gather(centres, indices[:, 0])
         chosen = tf.one_hot(indices[:, 0], self.units)
         return {
             "location": tf.stop_gradient(choices.get("location", location)),
-            "location_mean": tf.matmul(cells.probs_parameter(), centres),
-            "log_prob": cells.log_prob(chosen),
-            "entropy": cells.entropy(),
+            "location_mean": tf.matmul(probabilities, centres),
+            "log_prob": tf.reduce_sum(chosen * log_probs, axis=-1),
+            "entropy": -tf.reduce_sum(probabilities * log_probs, axis=-1),
             "indices": indices,
         }
 
@@ -145,12 +146,12 @@ class GridLocationPolicy(LocationPolicy):
         xy = np.stack(np.meshgrid(x, y), axis=-1)  # (rows, columns, 2)
         return tf.constant(xy.reshape(-1, 2), "float32")
 
-    def _indices(self, cells, choices):
+    def _indices(self, log_probs, choices):
         if "indices" in choices:
             return choices["indices"]
         if "location" in choices:
             return self._cell_of(choices["location"])
-        return _argmax(cells.logits_parameter() + choices.get("noise", 0.0))
+        return _argmax(log_probs + choices.get("noise", 0.0))
 
     def _cell_of(self, location):
         counts = tf.constant([self.columns, self.rows])

@@ -12,6 +12,7 @@ from keras_attention.layers.scores import make_score
 from keras_attention.layers.soft_attention import (
     check_inputs,
     check_temperature,
+    without_masked,
 )
 from keras_attention.ops.attention_weights import LARGEST_SCORE, masked_softmax
 from keras_attention.ops.checks import check_count, check_option
@@ -133,10 +134,11 @@ class ItemWiseHardAttention(Mechanism):
             self.score.build(inputs_shape, query_shape)
             self.score.built = True
 
-    def prepare(self, inputs):
+    def prepare(self, inputs, mask=None):
         """The items, and what the score needs of them."""
         inputs = tf.cast(inputs, self.compute_dtype)
         check_inputs(inputs.shape, FORM)
+        inputs = without_masked(inputs, mask)
         return {"inputs": inputs, "keys": self.score.prepare(inputs)}
 
     def choices(self, inputs, num_steps, training=False):

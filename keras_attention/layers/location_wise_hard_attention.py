@@ -96,6 +96,11 @@ class LocationWiseHardAttention(Mechanism):
             glimpse_sensor = GlimpseSensor(
                 glimpse_sensor, dtype=self.dtype_policy
             )
+        if not callable(glimpse_sensor):
+            raise ValueError(
+                "`glimpse_sensor` must be a layer, or the size of a glimpse. "
+                f"Received: glimpse_sensor={glimpse_sensor!r}"
+            )
         self.glimpse_sensor = glimpse_sensor
         self.location_policy = location_policy or GaussianLocationPolicy()
         self.location_network = location_network or self._default_network()
@@ -110,7 +115,7 @@ class LocationWiseHardAttention(Mechanism):
         location = keras.KerasTensor((inputs_shape[0], 2))
         self.glimpse_sensor(keras.KerasTensor(inputs_shape), location)
 
-    def prepare(self, inputs):
+    def prepare(self, inputs, mask=None):
         """Computes once what all glimpses of the same images need."""
         if hasattr(self.glimpse_sensor, "prepare"):
             return self.glimpse_sensor.prepare(inputs)

@@ -14,7 +14,7 @@ class Mechanism(keras.layers.Layer):
     attended to. A cell calls the three parts apart, because what is the same
     at every step is done before the loop:
 
-        prepared = mechanism.prepare(inputs)                          once
+        prepared = mechanism.prepare(inputs, mask)                    once
         choices  = mechanism.choices(inputs, num_steps, training)     once
         attended, attention = mechanism.attend(
             prepared, query, mask, choices at this step)              per step
@@ -39,8 +39,16 @@ class Mechanism(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.supports_masking = True
 
-    def prepare(self, inputs):
-        """Computes once what every step needs of the same inputs."""
+    def prepare(self, inputs, mask=None):
+        """Computes once what every step needs of the same inputs.
+
+        Args:
+            inputs: what is looked at.
+            mask: its mask, or None.
+
+        Returns:
+            Tensor, or nested tensors.
+        """
         return inputs
 
     def choices(self, inputs, num_steps, training=False):
@@ -85,7 +93,7 @@ class Mechanism(keras.layers.Layer):
         drawn = self.choices(inputs, 1, training)
         choices = {name: value[:, 0] for name, value in drawn.items()}
         attended, attention = self.attend(
-            self.prepare(inputs), query, mask, choices
+            self.prepare(inputs, mask), query, mask, choices
         )
         if query is None:  # a learned baseline then expects a constant
             query = tf.zeros((tf.shape(inputs)[0], 1))
@@ -131,14 +139,20 @@ def check_shape(name, shape, form):
         )
 
 
-def check_query(query_shape, inputs_shape):
-    """Raises `ValueError` unless there is one query for each input."""
-    check_shape("query", query_shape, "(batch, features)")
+def check_query(query_shape, inputs_shape, name="query"):
+    """Raises `ValueError` unless there is one query for each input.
+
+    Args:
+        query_shape: its shape, (B, Q).
+        inputs_shape: shape of the inputs.
+        name: name of the argument.
+    """
+    check_shape(name, query_shape, "(batch, features)")
     sizes = (query_shape[0], inputs_shape[0])
     if None not in sizes and sizes[0] != sizes[1]:
         raise ValueError(
-            "`query` must have the batch of `inputs`. Received: "
-            f"query.shape={tuple(query_shape)}, "
+            f"`{name}` must have the batch of `inputs`. Received: "
+            f"{name}.shape={tuple(query_shape)}, "
             f"inputs.shape={tuple(inputs_shape)}"
         )
 

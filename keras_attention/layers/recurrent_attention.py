@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_attention.layers import parts
 from keras_attention.layers.attention_cell import AttentionCell
+from keras_attention.layers.mechanism import check_mask, check_query
 from keras_attention.ops.checks import check_count
 from keras_attention.policies import scope
 
@@ -40,7 +41,7 @@ class RecurrentAttention(keras.layers.Layer):
         mask: of a static input what the mechanism takes, such as (B, N)
             booleans of items. Of a sequence (B, T) booleans: where it is
             False the state and the output stay as they were, and `log_prob`
-            is 0.
+            and `entropy` are 0.
         task: (B, K), appended to the query of every step, or None.
         training: whether hard attention samples.
         return_attention: whether to return what was attended to.
@@ -54,8 +55,8 @@ class RecurrentAttention(keras.layers.Layer):
         (B, T); for item-wise attention `attention_weights` (B, T, N).
 
     Raises:
-        ValueError: if a static input has no `num_glimpses` of at least 1, or
-            a sequence whose length is unknown is to be unrolled.
+        ValueError: if `num_glimpses` is not at least 1, a sequence whose
+            length is unknown is to be unrolled, or an argument does not fit.
 
     Example:
     >>> look = RecurrentAttention(GlimpseCell(8), num_glimpses=6)
@@ -147,11 +148,15 @@ class RecurrentAttention(keras.layers.Layer):
             mask = getattr(inputs, "_keras_mask", None)
         static = self.num_glimpses is not None
         num_steps = self._num_steps(inputs)
+        if mask is not None and not static:
+            check_mask(mask.shape, inputs.shape[:2])
+        if task is not None:
+            check_query(task.shape, inputs.shape, name="task")
         states = self.cell.initial_states(inputs, initial_state)
         seen_first = inputs if static else inputs[:, 0]
         step = _Step(
             cell=self.cell,
-            inputs=self.cell.prepare(inputs) if static else inputs,
+            inputs=self.cell.prepare(inputs, mask) if static else inputs,
             static=static,
             choices=self.cell.choices(seen_first, num_steps, training),
             mask=mask,
@@ -169,6 +174,23 @@ class RecurrentAttention(keras.layers.Layer):
         if return_attention:
             results.append(history)
         return tuple(results) if len(results) > 1 else results[0]
+
+    def compute_output_spec(self, *args, **kwargs):
+        """What `call` returns, traced on symbolic tensors."""
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def compute_output_shape(self, inputs_shape, task_shape=None):
+        """The shape of the output, and of the states where they follow."""
+        batch = inputs_shape[0]
+        steps = (self.num_glimpses or inputs_shape[1],)
+        output = (
+            batch,
+            *(steps if self.return_sequences else ()),
+            self.cell.output_size,
+        )
+        if not self.return_state:
+            return output
+        return (output, *((batch, size) for size in self.cell.state_size))
 
     def compute_mask(self, inputs, mask=None):
         """The mask of a sequence, where all outputs are returned."""
@@ -203,6 +225,11 @@ class RecurrentAttention(keras.layers.Layer):
     def _num_steps(self, inputs):
         if self.num_glimpses:
             return self.num_glimpses
+        if inputs.shape[1] == 0:
+            raise ValueError(
+                "A sequence must have at least one step. "
+                f"Received: inputs.shape={tuple(inputs.shape)}"
+            )
         if inputs.shape[1] is not None:
             return inputs.shape[1]
         if self._unrolls():
@@ -241,9 +268,12 @@ class _Step:
                 last_output = tf.zeros_like(output)
             output = _where(seen, output, last_output)
             # Where nothing changes, nothing was chosen: no reward for it.
-            if "log_prob" in attention:
-                log_prob = tf.where(seen, attention["log_prob"], 0.0)
-                attention = {**attention, "log_prob": log_prob}
+            chosen = {
+                name: tf.where(seen, attention[name], 0.0)
+                for name in ("log_prob", "entropy")
+                if name in attention
+            }
+            attention = {**attention, **chosen}
             new_states = [
                 _where(seen, new, old)
                 for new, old in zip(new_states, states, strict=True)

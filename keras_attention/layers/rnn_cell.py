@@ -4,15 +4,16 @@ A Keras cell has one state, or a list of them, or, where cells are stacked, a
 list of lists. Here they are always one list.
 """
 
+import keras
 import tensorflow as tf
 from keras import tree
 
 
 def check_cell(cell):
     """Raises `ValueError` unless it is a Keras RNN cell."""
-    if not hasattr(cell, "state_size"):
+    if not hasattr(cell, "state_size") or isinstance(cell, keras.layers.RNN):
         raise ValueError(
-            "`cell` must be a Keras RNN cell, with a `state_size`. "
+            "`cell` must be a Keras RNN cell, such as `LSTMCell`. "
             f"Received: cell={cell}"
         )
 

@@ -93,7 +93,7 @@ class AdditiveScore(Score):
         self.hidden = [
             dense(width, "tanh", dtype=self.dtype_policy) for width in units[1:]
         ]
-        self.last = dense(1, use_bias=False, dtype=self.dtype_policy)
+        self.last = dense(1, use_bias=False, dtype="float32")
 
     def build(self, inputs_shape, query_shape=None):
         """Builds the projections of items and query, and what follows."""
@@ -125,8 +125,20 @@ class AdditiveScore(Score):
             keys = keys + _over_places(self.of_query(query), keys)
         values = tf.tanh(keys)
         for layer in self.hidden:
-            values = layer(values)
-        return tf.cast(self.last(values)[..., 0], "float32")
+            values = self.apply(layer, values)
+        # Half precision can not add up the products of a wide layer.
+        return self.apply(self.last, tf.cast(values, "float32"))[..., 0]
+
+    def apply(self, layer, values):
+        """Calls a dense layer on all places.
+
+        Not by `layer(values)`: that is a tensordot, whose gradient XLA can not
+        compile in a while loop over a batch of unknown size.
+        """
+        values = tf.matmul(values, tf.cast(layer.kernel, values.dtype)[None])
+        if layer.use_bias:
+            values += tf.cast(layer.bias, values.dtype)
+        return layer.activation(values)
 
 
 class GeneralScore(Score):
@@ -213,7 +225,12 @@ class ConvolutionalScore(Score):
             convolution(width, 3, activation="tanh", **options)
             for width in units[1:]
         ]
+        options["dtype"] = "float32"
         self.last = convolution(1, 3, use_bias=False, **options)
+
+    def apply(self, layer, values):
+        """Convolves."""
+        return layer(values)
 
     build = AdditiveScore.build
     check = AdditiveScore.check
@@ -292,5 +309,5 @@ def _over_places(vectors, keys):
 
 def _dot(keys, query):
     """Dot products of (B, ..., U) keys with (B, U) queries, in float32."""
-    query = _over_places(tf.cast(query, keys.dtype), keys)
-    return tf.cast(tf.reduce_sum(keys * query, axis=-1), "float32")
+    keys, query = tf.cast(keys, "float32"), tf.cast(query, "float32")
+    return tf.reduce_sum(keys * _over_places(query, keys), axis=-1)

@@ -49,7 +49,7 @@ class SoftAttention(Mechanism):
         check_temperature(temperature)
         check_option("normalization", normalization, tuple(NORMALIZATIONS))
         check_option("output", output, OUTPUTS)
-        if not 0 <= dropout < 1:
+        if not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
             raise ValueError(
                 f"`dropout` must lie in [0, 1). Received: dropout={dropout!r}"
             )
@@ -83,10 +83,11 @@ class SoftAttention(Mechanism):
         if self.gate is not None and not self.gate.built:
             self.gate.build(query_shape)
 
-    def prepare(self, inputs):
+    def prepare(self, inputs, mask=None):
         """The inputs, and what the score needs of them."""
         inputs = tf.cast(inputs, self.compute_dtype)
         check_shape("inputs", inputs.shape, self.form)
+        inputs = without_masked(inputs, mask)
         return {"inputs": inputs, "keys": self.score.prepare(inputs)}
 
     def choices(self, inputs, num_steps, training=False):
@@ -163,6 +164,15 @@ class SoftAttention(Mechanism):
             check_mask(mask.shape, inputs_shape[:-1])
 
 
+def without_masked(inputs, mask):
+    """The inputs, with 0 in place of what is masked, whatever that holds."""
+    if mask is None:
+        return inputs
+    check_mask(mask.shape, inputs.shape[:-1])
+    kept = tf.expand_dims(tf.cast(mask, "bool"), -1)
+    return tf.where(kept, inputs, tf.zeros_like(inputs))
+
+
 def check_inputs(shape, form):
     """Raises `ValueError` unless there is something to attend to."""
     check_shape("inputs", shape, form)
@@ -175,7 +185,7 @@ def check_inputs(shape, form):
 
 def check_temperature(value):
     """Raises `ValueError` unless a temperature is positive and finite."""
-    if not 0 < value < math.inf:
+    if not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ValueError(
             "`temperature` must be positive and finite. "
             f"Received: temperature={value!r}"

@@ -215,7 +215,7 @@ class SpatialTransformer(Mechanism):
         if not self.regression.built:
             self.regression.build((None, _num_features(features)))
 
-    def prepare(self, inputs):
+    def prepare(self, inputs, mask=None):
         """Converts images of any kind to the dtype of the computation."""
         images = tf.convert_to_tensor(inputs)
         _check_shapes(images.shape)

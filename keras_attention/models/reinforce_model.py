@@ -159,7 +159,8 @@ class ReinforceModel(keras.Model):
         if not choices:
             raise ValueError(
                 "`ReinforceModel` found no layer that samples what it attends "
-                "to. Give it a hard attention layer, such as "
+                "to. Give it a hard attention layer (driven by "
+                "`RecurrentAttention`, not by `keras.layers.RNN`), such as "
                 "`RecurrentAttention(GlimpseCell(8), num_glimpses=6)`, or use "
                 "`keras.Model`."
             )

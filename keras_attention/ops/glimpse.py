@@ -10,8 +10,8 @@ the image lies in that square to the extent
     w(p) = clip((f + 1) / 2 - |p - c|, 0, 1),
 
 so a crop is two matrix products, `w_rows @ image @ w_columns.T / f**2`. At
-the finest scale, f = 1, this is bilinear interpolation. Only the pixels around
-the location are read, where the image is larger than the widest crop: the cost
+the finest scale, f = 1, this is bilinear interpolation. Of images larger
+than 128 pixels a side only the pixels around the location are read: the cost
 does not grow with the image. (To take many glimpses of the same small images,
 see `keras_attention.ops.glimpse_pyramid`.)
 
@@ -118,6 +118,11 @@ def check_images_and_locations(images, locations):
             "`images` must be a floating tensor of shape (batch, height, "
             f"width, channels). Received: images.shape={images.shape}, "
             f"dtype={images.dtype.name}"
+        )
+    if 0 in images.shape[1:3]:
+        raise ValueError(
+            "`images` must have at least one row and one column. "
+            f"Received: images.shape={images.shape}"
         )
     return images, check_locations(locations, images.shape[0])
 

@@ -65,28 +65,30 @@ def normal_over_places(mean, stddev):
     import tensorflow_probability as tfp
 
     mean = tf.cast(mean, "float32")
-    stddev = tf.broadcast_to(tf.cast(stddev, "float32"), tf.shape(mean))
-    return tfp.distributions.MultivariateNormalDiag(mean, stddev)
+    # Not broadcast_to, nor what broadcasts with it: XLA can not take its
+    # gradient in a while loop over a batch of unknown size.
+    stddev = tf.cast(stddev, "float32") + tf.zeros_like(mean)
+    normal = tfp.distributions.Normal(mean, stddev)
+    return tfp.distributions.Independent(normal, 1)
 
 
-def categorical(scores):
-    """The distribution over places that a softmax of scores gives.
+def categorical_log_probs(scores):
+    """Log-probabilities of the places that a softmax of scores chooses from.
 
-    A score of NaN counts as the lowest, infinite ones as very large: all that
-    is computed from the distribution is finite.
+    A score of NaN counts as the lowest, infinite ones as very large: all are
+    finite. (TensorFlow Probability's `Categorical` broadcasts in a way whose
+    gradient XLA can not compile in a while loop.)
 
     Args:
-        scores: (..., K).
+        scores: (B, K).
 
     Returns:
-        A distribution with one-hot events (K,), in float32.
+        (B, K), in float32.
     """
-    import tensorflow_probability as tfp
-
     scores = tf.cast(scores, "float32")
     scores = tf.where(tf.math.is_nan(scores), -_HUGE, scores)
     scores = tf.clip_by_value(scores, -_HUGE, _HUGE)
-    return tfp.distributions.OneHotCategorical(tf.nn.log_softmax(scores))
+    return tf.nn.log_softmax(scores)
 
 
 class TruncatedNormal:

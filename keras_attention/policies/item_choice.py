@@ -84,7 +84,7 @@ def log_prob(scores, counts, indices, replacement):
     """
     scores = tf.where(counts, scores, _NEVER)
     chosen = tf.one_hot(indices, tf.shape(scores)[1])  # (B, k, N)
-    left = tf.repeat(scores[:, None], tf.shape(indices)[1], axis=1)
+    left = scores[:, None] + tf.zeros_like(chosen)
     if not replacement:
         gone = tf.cumsum(chosen, axis=1, exclusive=True) > 0
         left = tf.where(gone, _NEVER, left)

@@ -50,6 +50,10 @@ def policy(name=None, *, location=None, indices=None):
             (B, T, 2) with one for each of T glimpses.
         indices: instead of a name, the indices of the items to attend to.
 
+    `predict`, `evaluate` and `fit` of a `ReinforceModel` follow the scope. A
+    plain `keras.Model` runs what it traced first: call the model itself, or
+    `make_predict_function(force=True)` in the scope and after it.
+
     In `fit` under a scope other than `"sample"` the policy gradient is biased:
     it is taken at choices that the policy did not make.
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers
+from keras_attention import layers, models
 
 ITEMS = np.random.default_rng(0).normal(size=(3, 5, 6)).astype("float32")
 VIDEO = np.random.default_rng(1).normal(size=(3, 4, 5, 6)).astype("float32")
@@ -350,9 +350,138 @@ def test_a_mechanism_alone_is_recorded():
     assert recorded["attend"]["attention_weights"].shape == (3, 5)
 
 
+@pytest.mark.parametrize("kind", ["item soft", "item hard", "location hard"])
+def test_xla_trains_a_loop_over_a_batch_of_unknown_size(kind):
+    mechanism, inputs = mechanisms()[kind]
+    if kind == "location hard":  # compiles fastest
+        sensor = layers.GlimpseSensor(2, interpolation="nearest")
+        mechanism = layers.LocationWiseHardAttention(sensor)
+    cell = layers.AttentionCell(mechanism, keras.layers.GRUCell(8))
+    video = np.repeat(inputs[:, None], 2, axis=1)
+    frames = keras.Input(video.shape[1:])
+    scores = keras.layers.Dense(3)(layers.RecurrentAttention(cell)(frames))
+    kind = models.ReinforceModel if "hard" in kind else keras.Model
+    model = kind(frames, scores)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, jit_compile=True)
+    before = model.get_weights()
+    # Three examples in batches of two: the last batch is smaller.
+    model.fit(video, np.arange(3), batch_size=2, verbose=0)
+    assert any(
+        np.any(new != old)
+        for new, old in zip(model.get_weights(), before, strict=True)
+    )
+
+
+def test_what_a_masked_item_holds_changes_nothing():
+    attend = layers.ItemWiseSoftAttention(units=4)
+    results = []
+    for content in (0.0, np.nan, np.inf):
+        items = np.where(MASK[..., None], ITEMS, content).astype("float32")
+        with tf.GradientTape() as tape:
+            context = attend(items, mask=MASK)
+            loss = tf.reduce_sum(context**2)
+        weights = [weight.value for weight in attend.trainable_weights]
+        results.append([context, *tape.gradient(loss, weights)])
+    for zeros, nan, inf in zip(*results, strict=True):
+        np.testing.assert_array_equal(nan, zeros)
+        np.testing.assert_array_equal(inf, zeros)
+
+
+def test_the_cell_may_compute_in_another_precision():
+    for mixed in ("cell", "loop"):
+        core = keras.layers.GRUCell(
+            8, dtype="mixed_float16" if mixed == "cell" else "float32"
+        )
+        keras.config.set_dtype_policy(
+            "mixed_float16" if mixed == "loop" else "float32"
+        )
+        look = layers.RecurrentAttention(
+            layers.AttentionCell(layers.ItemWiseSoftAttention(units=4), core)
+        )
+        mask = np.array([[1, 1, 1, 0], [1, 0, 1, 1], [0, 0, 0, 0]], "bool")
+        state = np.ones((3, 8), "float32")
+        output = look(VIDEO, mask=mask, initial_state=[state])
+        np.testing.assert_allclose(output[2], np.zeros(8))
+        assert np.all(np.isfinite(output))
+
+
+def test_initial_states_are_known_before_the_cell_is_built():
+    cell = soft_cell(start="learned")
+    states = cell.get_initial_state(batch_size=3)
+    output, _ = cell(ITEMS, states)
+    assert output.shape == (3, 8)
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(),
+        keras.layers.GRUCell(8),
+        inhibition_of_return=True,
+    )
+    with pytest.raises(ValueError, match="build the cell first"):
+        cell.get_initial_state(batch_size=3)
+
+
+@pytest.mark.parametrize("return_state", [False, True])
+@pytest.mark.parametrize("num_glimpses", [None, 3])
+def test_symbolic_shapes_of_the_loop(num_glimpses, return_state):
+    look = layers.RecurrentAttention(
+        soft_cell(),
+        num_glimpses,
+        return_sequences=True,
+        return_state=return_state,
+    )
+    inputs = ITEMS if num_glimpses else VIDEO
+    outputs = look(inputs)
+    shapes = [tuple(one.shape) for one in keras.tree.flatten(outputs)]
+    found = look.compute_output_shape(inputs.shape)
+    assert (list(found) if return_state else [found]) == shapes
+
+
+def test_it_can_be_distributed_over_time():
+    look = layers.RecurrentAttention(soft_cell(), num_glimpses=2)
+    video = keras.Input((4, 5, 6))
+    model = keras.Model(video, keras.layers.TimeDistributed(look)(video))
+    for t in range(4):
+        np.testing.assert_allclose(
+            model(VIDEO)[:, t], look(VIDEO[:, t]), atol=1e-6
+        )
+
+
+def run(**arguments):
+    along = layers.RecurrentAttention(soft_cell())
+    return along(arguments.pop("inputs", VIDEO), **arguments)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"mask": np.ones((3, 5), "bool")}, r"`mask` must.*\(3, 4\).*\(3, 5\)"),
+        ({"mask": np.ones((1, 4), "bool")}, r"mask.shape=\(1, 4\)"),
+        ({"mask": np.ones((3, 4, 5), "bool")}, r"mask.shape=\(3, 4, 5\)"),
+        ({"mask": np.ones(4, "bool")}, r"mask.shape=\(4,\)"),
+        ({"task": np.ones((3, 4, 5))}, r"`task`.*task.shape=\(3, 4, 5\)"),
+        ({"task": np.ones((2, 5))}, r"`task` must have the batch"),
+        ({"initial_state": [np.ones((3, 8))]}, r"widths \[8, 8\].*\[8\]"),
+        ({"initial_state": [np.ones((3, 8))] * 3}, r"widths \[8, 8, 8\]"),
+        ({"initial_state": [np.ones((3, 7))] * 2}, r"widths \[7, 7\]"),
+        ({"inputs": VIDEO[:, :0]}, r"one step.*\(3, 0, 5, 6\)"),
+    ],
+)
+def test_what_does_not_fit_a_sequence_is_an_error(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        run(**arguments)
+
+
+def test_states_that_do_not_fit_the_cell_are_an_error():
+    with pytest.raises(ValueError, match=r"`states` must be.*\[8, 8\].*\[8\]"):
+        soft_cell()(ITEMS, [np.ones((3, 8), "float32")])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"start": 3}, "`start` must be None.*start=3"),
+        ({"network": "dense"}, "`network` must be a layer.*'dense'"),
+        ({"cell": keras.layers.GRU(4)}, "`cell` must be a Keras RNN cell"),
         ({"mechanism": keras.layers.Dense(2)}, "`mechanism` must be an att"),
         ({"cell": keras.layers.Dense(2)}, "`cell` must be a Keras RNN cell"),
         ({"start": "zeros"}, "`start` must be None.*start='zeros'"),
@@ -368,6 +497,12 @@ def test_parts_that_do_not_fit_are_an_error(arguments, message):
     }
     with pytest.raises(ValueError, match=message):
         layers.AttentionCell(**parts)
+
+
+def test_reading_a_location_needs_a_mechanism_that_has_one():
+    cell = soft_cell(network=keras.layers.Dense(2), read_location=True)
+    with pytest.raises(ValueError, match="a mechanism that chooses places"):
+        cell(ITEMS, cell.get_initial_state(batch_size=3))
 
 
 def test_inhibition_needs_to_know_how_many_items_there_are():

@@ -233,3 +233,21 @@ def test_a_file_keeps_a_learned_truncated_pair(tmp_path):
         again(MEAN, training=True)["location"],
         model(MEAN, training=True)["location"],
     )
+
+
+@pytest.mark.parametrize("bound", ["clip", "truncate"])
+def test_a_mean_that_is_no_number_is_the_centre(bound):
+    policy = layers.GaussianLocationPolicy(0.3, bound=bound)
+    mean = tf.constant([[np.nan, 0.5], [0.2, 0.5]])
+    policy(mean)
+    with tf.GradientTape() as tape:
+        tape.watch(mean)
+        attention = policy(mean, training=True)
+    for value in attention.values():
+        assert np.all(np.isfinite(value))
+    np.testing.assert_allclose(
+        attention["location_mean"], [[0.0, 0.5], [0.2, 0.5]]
+    )
+    gradient = tape.gradient(attention["log_prob"], mean).numpy()
+    assert gradient[0, 0] == 0
+    assert np.all(np.isfinite(gradient))

@@ -215,3 +215,15 @@ def test_no_gradient_of_the_location_enters_the_core():
         attention["log_prob"], cell.location_network.kernel
     )
     assert np.any(to_network != 0)
+
+
+def test_a_context_network_can_start_the_state(tmp_path):
+    start = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(8)])
+    images = keras.Input((9, 8, 2))
+    look = layers.RecurrentAttention(small_cell(start=start), num_glimpses=2)
+    model = keras.Model(images, look(images))
+    plain = look(IMAGES, initial_state=[np.zeros((3, 8), "float32")])
+    assert np.any(model(IMAGES) != plain)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(IMAGES), model(IMAGES))

@@ -147,6 +147,7 @@ def test_masked_steps_keep_state_and_output(unroll):
     np.testing.assert_array_equal(state[2], np.zeros(8))
     # What is not looked at is not rewarded either.
     np.testing.assert_array_equal(attention["log_prob"] != 0, mask)
+    np.testing.assert_array_equal(attention["entropy"] != 0, mask)
 
 
 def test_the_mask_goes_on_with_a_sequence_of_outputs():

@@ -235,3 +235,15 @@ def test_a_query_comes_always_or_never(score):
     layer(MAPS, QUERY)
     with pytest.raises(ValueError, match="built with a `query`.*shape=None"):
         layer(MAPS)
+
+
+def test_scores_of_half_precision_items_do_not_overflow():
+    items = np.ones((1, 2, 512), "float16") * [[[20.0], [19.0]]]
+    query = np.full((1, 512), 20.0)
+    weights = []
+    for dtype in ("float16", "float32"):
+        attend = layers.ItemWiseSoftAttention("scaled_dot", dtype=dtype)
+        _, attention = attend(items, query, return_attention=True)
+        weights.append(attention["attention_weights"])
+    np.testing.assert_allclose(*weights, atol=1e-3)
+    np.testing.assert_allclose(weights[0], [[1.0, 0.0]], atol=1e-3)

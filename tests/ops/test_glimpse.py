@@ -369,6 +369,7 @@ IMAGES, LOCATIONS = np.zeros((2, 8, 8, 1), "float32"), np.zeros((2, 2))
     [
         ((IMAGES[0], LOCATIONS, 3), r"images.shape=\(8, 8, 1\)"),
         ((IMAGES.astype("uint8"), LOCATIONS, 3), "floating.*dtype=uint8"),
+        ((IMAGES[:, :0], LOCATIONS, 3), r"row.*images.shape=\(2, 0, 8, 1\)"),
         ((IMAGES, LOCATIONS[0], 3), r"`locations`.*locations.shape=\(2,\)"),
         ((IMAGES, np.zeros((2, 3)), 3), r"locations.shape=\(2, 3\)"),
         (

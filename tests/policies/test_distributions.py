@@ -40,7 +40,7 @@ def test_half_precision_is_computed_in_float32(policy):
     places = distributions.uniform_locations((2, 2), seeds())
     assert places.dtype == "float32"
     assert distributions.standard_gumbel((2, 2), seeds()).dtype == "float32"
-    assert distributions.categorical(mean).entropy().dtype == "float32"
+    assert distributions.categorical_log_probs(mean).dtype == "float32"
 
 
 def test_noise_is_standard_normal():
@@ -62,14 +62,9 @@ def test_gumbel_noise_is_standard_and_finite(jit_compile):
 
 def test_the_categorical_is_the_softmax_of_the_scores():
     scores = np.array([[0.0, 1.0, -2.0], [5.0, 5.0, -1e9]], "float32")
-    cells = distributions.categorical(scores)
-    expected = special.softmax(scores, axis=-1)
-    np.testing.assert_allclose(cells.probs_parameter(), expected, rtol=1e-5)
-    log_prob = np.stack([cells.log_prob(one) for one in np.eye(3)], axis=-1)
+    log_probs = distributions.categorical_log_probs(scores)
     expected = special.log_softmax(scores, axis=-1)
-    np.testing.assert_allclose(log_prob, expected, rtol=1e-5)
-    expected = [stats.entropy(row) for row in special.softmax(scores, -1)]
-    np.testing.assert_allclose(cells.entropy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(log_probs, expected, rtol=1e-5)
 
 
 def test_random_locations_are_uniform_over_the_image():

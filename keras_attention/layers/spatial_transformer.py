@@ -56,7 +56,7 @@ class SpatialTransformer(Mechanism):
 
     The regression is a dense layer of its own, whose kernel is zero and whose
     bias is the identity: whatever the localization network computes, at first
-    the crop is the whole image.
+    the crop is the whole image. A parameter that is NaN is that of the start.
 
     What helps where it does not train: `bounds`, when crops run away to where
     nothing is seen; a `localization_gradient` of 0.1 or less, on photographs;
@@ -197,9 +197,10 @@ class SpatialTransformer(Mechanism):
         self.antialias = antialias
         self.bounds = None if bounds is None else tuple(bounds)
         self.localization_gradient = localization_gradient
-        self.regression = _regression(
-            tiled_starts(transform, num_transforms, num_control_points)
+        self._starts = tiled_starts(
+            transform, num_transforms, num_control_points
         )
+        self.regression = _regression(self._starts)
 
     def build(self, inputs_shape, query_shape=None):
         """Builds the localization network and the regression.
@@ -295,6 +296,9 @@ class SpatialTransformer(Mechanism):
         features = self._localize(images, query)
         features = tf.reshape(features, (-1, _num_features(features)))
         parameters = self.regression(features)  # (B, n * P)
+        unknown = tf.math.is_nan(parameters)
+        starts = tf.reshape(self._starts, (1, -1))
+        parameters = tf.where(unknown, starts, parameters)
         parameters = scale_gradient(parameters, self.localization_gradient)
         size = parameters.shape[-1] // self.num_transforms
         parameters = tf.reshape(parameters, (-1, size))  # (B * n, P)

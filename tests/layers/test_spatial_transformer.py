@@ -297,3 +297,20 @@ def test_features_of_an_unknown_size_are_an_error():
     layer = transformer(localization=keras.layers.Flatten())
     with pytest.raises(ValueError, match="known size.*None"):
         layer(keras.Input((None, None, 2)))
+
+
+def test_a_query_that_is_no_number_leaves_the_crop_where_it_starts():
+    images = np.random.default_rng(0).random((2, 6, 6, 1), "float32")
+    crop = SpatialTransformer(
+        keras.layers.Dense(3), (6, 6), localize_from="query"
+    )
+    query = np.array([[np.nan, 1.0], [0.5, 1.0]], "float32")
+    crop(images, query)
+    crop.regression.kernel.assign(np.full((3, 6), 0.3, "float32"))
+    with tf.GradientTape() as tape:
+        crops, attention = crop(images, query, return_attention=True)
+        loss = tf.reduce_sum(crops[1]) + tf.reduce_sum(attention["theta"][0])
+    np.testing.assert_allclose(crops[0], images[0], atol=1e-6)
+    np.testing.assert_array_equal(attention["theta"][0], np.eye(2, 3))
+    assert np.any(attention["theta"][1] != np.eye(2, 3))
+    assert np.all(np.isfinite(tape.gradient(loss, crop.regression.bias.value)))

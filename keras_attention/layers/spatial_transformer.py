@@ -18,7 +18,7 @@ from keras_attention.ops.checks import (
     check_interpolation,
     check_option,
 )
-from keras_attention.ops.grid_sample import PADDINGS, grid_sample
+from keras_attention.ops.grid_sample import check_padding, grid_sample
 from keras_attention.ops.images import floating_images
 from keras_attention.ops.sampling_grid import (
     check_output_shape,
@@ -178,7 +178,7 @@ class SpatialTransformer(Mechanism):
         check_transform(transform)
         check_count("num_transforms", num_transforms)
         check_interpolation(interpolation)
-        check_option("padding", padding, PADDINGS)
+        check_padding(padding, fill_value)
         check_option("localize_from", localize_from, SOURCES)
         _check_localization(localization)
         _check_control_points(num_control_points)

@@ -27,7 +27,7 @@ import typing
 
 import tensorflow as tf
 
-from keras_attention.ops.glimpse import check_interpolation
+from keras_attention.ops.checks import check_interpolation, check_option
 
 PADDINGS = ("zeros", "value", "border", "reflection")
 
@@ -86,7 +86,7 @@ def grid_sample(
     images, grid = tf.convert_to_tensor(images), tf.convert_to_tensor(grid)
     check_images_and_grid(images, grid)
     check_interpolation(interpolation)
-    _check_padding(padding, fill_value)
+    check_padding(padding, fill_value)
     _, height, width, _ = _sizes(images)
     x, y = tf.unstack(tf.cast(grid, "float32"), axis=-1)
     x = pixel_coordinates(x, width, align_corners)
@@ -140,12 +140,9 @@ def pixel_coordinates(coordinates, size, align_corners):
     return (coordinates + 1) * (size / 2) - 0.5
 
 
-def _check_padding(padding, fill_value):
-    if padding not in PADDINGS:
-        raise ValueError(
-            f"`padding` must be one of {', '.join(PADDINGS)}. "
-            f"Received: padding={padding!r}"
-        )
+def check_padding(padding, fill_value):
+    """Raises `ValueError` unless the options fit each other."""
+    check_option("padding", padding, PADDINGS)
     if not math.isfinite(fill_value):
         raise ValueError(
             "`fill_value` must be a finite number. "
@@ -192,26 +189,38 @@ def _clip(c, size):
 class _Neighbours(typing.NamedTuple):
     """The two pixels next to each coordinate of an axis: before, after.
 
-    Where a place is not in the image, the index is moved into it, and weight
-    and slope are 0.
+    Where a place is not in the image, these are the two pixels nearest to
+    it. The weight and the slope of what is too far away are 0.
     """
 
-    indices: tuple
+    before: tf.Tensor
     weights: tuple
     slopes: tuple
 
 
 def _neighbours(c, size):
-    c = _near(c, size)
-    before = tf.floor(c)
-    d = c - before
-    first, first_inside = _find(before, size)
-    second, second_inside = _find(before + 1, size)
+    size = tf.cast(size, "float32")
+    c = tf.where(tf.math.is_nan(c), -2.0, c)  # outside
+    inside = tf.maximum(tf.minimum(c, size - 1), 0.0)
+    before = tf.floor(tf.minimum(inside, tf.maximum(size - 2, 0.0)))
+    # How much of the weight lies in the image: less than 1 beyond its border.
+    covered = tf.nn.relu(1 - tf.abs(c - inside))
+    after = covered * (inside - before)
     return _Neighbours(
-        indices=(first, second),
-        weights=(first_inside * (1 - d), second_inside * d),
-        slopes=(-first_inside, second_inside),
+        before=tf.cast(before, "int32"),
+        weights=(covered - after, after),
+        slopes=_slopes(c, inside - before, size),
     )
+
+
+def _slopes(c, d, size):
+    """Slopes of the two weights, 0 for what is outside."""
+    first = tf.cast((c >= 0) & (c < size), "float32")
+    second = tf.cast((c >= -1) & (c < size - 1), "float32")
+    # Inside only d has a slope, just outside only what is covered.
+    covered = second - first
+    after = first * second + covered * d
+    return covered - after, after
 
 
 def _near(c, size):
@@ -238,9 +247,13 @@ def _flat_indices(images, rows, columns):
 
 
 def _read(images, indices, fill_value):
-    """Reads pixels, less the value that is outside: (B, H', W', C)."""
-    flat = tf.reshape(images, (-1, _sizes(images)[-1]))
-    pixels = tf.cast(tf.gather(flat, indices), _compute_dtype(images))
+    """Reads pixels, less the value that is outside: (..., C)."""
+    channels = _sizes(images)[-1]
+    flat = tf.reshape(images, (-1, channels))
+    # On a CPU, faster than `tf.gather`; its gradient is, for a flat list.
+    pixels = tf.gather_nd(flat, tf.reshape(indices, (-1, 1)))
+    pixels = tf.reshape(pixels, (*_sizes(indices), channels))
+    pixels = tf.cast(pixels, _compute_dtype(images))
     return pixels - fill_value if fill_value else pixels
 
 
@@ -253,7 +266,7 @@ def _nearest(images, x, y, fill_value):
     row, row_exists = _find(tf.round(_near(y, height)), height)
     column, column_exists = _find(tf.round(_near(x, width)), width)
     pixels = _read(images, _flat_indices(images, row, column), fill_value)
-    return pixels * _per_pixel(row_exists * column_exists, pixels.dtype)
+    return pixels * _per_pixel(row_exists * column_exists, images)
 
 
 def _bilinear(images, x, y, fill_value):
@@ -263,20 +276,17 @@ def _bilinear(images, x, y, fill_value):
     @tf.custom_gradient
     def sample(images, x, y):
         rows, columns, _, corners = _look(images, x, y, fill_value)
-        dtype = corners[0][0].dtype
-        output = _blend(
-            corners,
-            [_per_pixel(weight, dtype) for weight in rows.weights],
-            [_per_pixel(weight, dtype) for weight in columns.weights],
-        )
+        weights = _products(rows.weights, columns.weights)
+        output = _sum_corners(corners * _per_pixel(weights, images))
 
         def gradient(upstream):
             rows, columns, indices, corners = _look(images, x, y, fill_value)
-            dots = [[_dot(upstream, pixel) for pixel in row] for row in corners]
+            weights = _products(rows.weights, columns.weights)
+            dots = _dot(upstream[:, None], corners)
             return (
-                _scatter(images, indices, rows, columns, upstream),
-                _blend(dots, rows.weights, columns.slopes),
-                _blend(dots, rows.slopes, columns.weights),
+                _scatter(images, indices, weights, upstream),
+                _sum_corners(dots * _products(rows.weights, columns.slopes)),
+                _sum_corners(dots * _products(rows.slopes, columns.weights)),
             )
 
         return output, gradient
@@ -285,49 +295,56 @@ def _bilinear(images, x, y, fill_value):
 
 
 def _look(images, x, y, fill_value):
-    """Neighbours on both axes, the indices and values of the four corners."""
+    """Neighbours on both axes, the indices and values of the four corners.
+
+    The corners are on axis 1: (B, 4, H', W') and (B, 4, H', W', C). They are
+    read in one go, one image after the other, because an image is then still
+    in the cache when its next corner is read.
+    """
     _, height, width, _ = _sizes(images)
     rows, columns = _neighbours(y, height), _neighbours(x, width)
-    indices = [
-        [_flat_indices(images, row, column) for column in columns.indices]
-        for row in rows.indices
-    ]
-    corners = [[_read(images, i, fill_value) for i in row] for row in indices]
-    return rows, columns, indices, corners
+    first = _flat_indices(images, rows.before, columns.before)
+    right, down = tf.minimum(width - 1, 1), tf.minimum(height - 1, 1) * width
+    corners = tf.stack([0, right, down, down + right])[:, None, None]
+    indices = first[:, None] + corners
+    return rows, columns, indices, _read(images, indices, fill_value)
 
 
-def _blend(corners, rows, columns):
-    """Sums four corners, each times the factors of its row and its column."""
-    above, below = (
-        left * columns[0] + right * columns[1] for left, right in corners
-    )
-    return above * rows[0] + below * rows[1]
+def _products(rows, columns):
+    """Factors of the corners, from those of the axes: (B, 4, H', W')."""
+    pairs = itertools.product(rows, columns)
+    return tf.stack([row * column for row, column in pairs], axis=1)
+
+
+def _sum_corners(parts):
+    return tf.reduce_sum(parts, axis=1)
 
 
 def _dot(upstream, pixels):
+    """Sums products over the channels: (B, 4, H', W')."""
     return tf.cast(tf.reduce_sum(upstream * pixels, axis=-1), "float32")
 
 
-def _per_pixel(factor, dtype):
-    return tf.cast(factor, dtype)[..., None]
+def _per_pixel(factor, images):
+    """Makes a factor one of all channels of a pixel: (..., 1) or (..., C)."""
+    factor = tf.cast(factor, _compute_dtype(images))[..., None]
+    if images.shape[-1] == 1:
+        return factor
+    # Eigen is slow to broadcast over the last axis. (A product with a matrix
+    # of ones is as fast as this, but a GPU may round its factors to TF32.)
+    return tf.repeat(factor, _sizes(images)[-1], axis=-1)
 
 
-def _scatter(images, indices, rows, columns, upstream):
+def _scatter(images, indices, weights, upstream):
     """Adds up what each pixel contributed to: the gradient to the images.
 
-    One sum for the four corners, over flat lists: it is as fast as it gets
-    with XLA and without.
+    One sum for the four corners, in the order in which they were read: here
+    too, an image stays in the cache.
     """
-    batch, height, width, channels = _sizes(images)
-    parts = [
-        upstream * _per_pixel(row * column, upstream.dtype)
-        for row, column in itertools.product(rows.weights, columns.weights)
-    ]
+    batch, height, width, _ = _sizes(images)
     sums = tf.math.unsorted_segment_sum(
-        tf.concat([tf.reshape(part, (-1, channels)) for part in parts], axis=0),
-        tf.concat(
-            [tf.reshape(i, (-1,)) for row in indices for i in row], axis=0
-        ),
+        upstream[:, None] * _per_pixel(weights, images),
+        indices,
         batch * height * width,
     )
     return tf.cast(tf.reshape(sums, tf.shape(images)), images.dtype)

@@ -314,3 +314,22 @@ def test_a_query_that_is_no_number_leaves_the_crop_where_it_starts():
     np.testing.assert_array_equal(attention["theta"][0], np.eye(2, 3))
     assert np.any(attention["theta"][1] != np.eye(2, 3))
     assert np.all(np.isfinite(tape.gradient(loss, crop.regression.bias.value)))
+
+
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("transform", ["affine", "projective"])
+@pytest.mark.parametrize("size", [28, 60])
+def test_the_identity_of_larger_images_is_as_exact_as_float32(
+    size, transform, align_corners
+):
+    # A coordinate near 1 is known to 6e-8, which is size / 2 times as many
+    # pixels; noise has slopes of up to 1 a pixel, along both axes.
+    images = np.random.default_rng(0).random((1, size, size, 1), "float32")
+    crop = SpatialTransformer(
+        keras.layers.Flatten(),
+        (size, size),
+        transform=transform,
+        padding="border",
+        align_corners=align_corners,
+    )
+    np.testing.assert_allclose(crop(images), images, atol=1.5e-7 * size)

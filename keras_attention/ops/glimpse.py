@@ -81,7 +81,8 @@ def glimpse(
     dtype = images.dtype
     if dtype.size < 4:  # half precision cannot add up a block of pixels
         images = tf.cast(images, "float32")
-    images -= tf.cast(fill_value, images.dtype)  # outside is 0
+    if fill_value:  # so that outside is 0
+        images -= tf.cast(fill_value, images.dtype)
     blocks = [2**k for k in range(num_scales)]
     sizes = [images.shape[axis] or tf.shape(images)[axis] for axis in (1, 2)]
     rows, columns = (
@@ -95,7 +96,8 @@ def glimpse(
     )
     read = _read_whole if is_small(images.shape) else _read_window
     crops = read(images, rows, columns, blocks, sizes)
-    crops += tf.cast(fill_value, crops.dtype)
+    if fill_value:
+        crops += tf.cast(fill_value, crops.dtype)
     shape = (-1, glimpse_size, glimpse_size, num_scales * images.shape[-1])
     return tf.cast(tf.reshape(crops, shape), dtype)
 
@@ -201,8 +203,18 @@ def _weights(centers, blocks, pixels):
 
 
 def _products(images, rows, columns, blocks):
+    """w_rows @ image @ w_columns.T / f**2: (B, size, size, scales, C)."""
+    _, height, width, channels = images.shape
+    num_scales, size = rows.shape[1:3]
+    rows = tf.reshape(rows, (-1, num_scales * size, height))
+    columns = tf.cast(columns, images.dtype)
+    images = tf.reshape(images, (-1, height, width * channels))
+    crops = tf.matmul(tf.cast(rows, images.dtype), images)
+    # Channels go beside the rows, so that two products do for all of them.
+    crops = tf.reshape(crops, (-1, num_scales, size, width, channels))
+    crops = tf.transpose(crops, (0, 1, 2, 4, 3))
+    crops = tf.reshape(crops, (-1, num_scales, size * channels, width))
+    crops = tf.matmul(crops, columns, transpose_b=True)
+    crops = tf.reshape(crops, (-1, num_scales, size, channels, size))
     sums = tf.constant([(6 * block) ** 2 for block in blocks], images.dtype)
-    rows, columns = tf.cast(rows, images.dtype), tf.cast(columns, images.dtype)
-    crops = tf.einsum("bsih,bhwc->bsiwc", rows, images)
-    crops = tf.einsum("bsiwc,bsjw->bijsc", crops, columns)
-    return crops / sums[:, None]
+    return tf.transpose(crops, (0, 2, 4, 1, 3)) / sums[:, None]

@@ -12,6 +12,7 @@ from keras_attention.layers.item_wise_hard_attention import (
 )
 from keras_attention.layers.mechanism import Mechanism, check_query
 from keras_attention.policies import scope
+from keras_attention.policies.choices import at_step
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -291,8 +292,7 @@ class AttentionCell(keras.layers.Layer):
         """Attends once and steps."""
         if task is not None:
             check_query(task.shape, inputs.shape, name="task")
-        drawn = self.choices(inputs, 1, training)
-        choices = {name: value[:, 0] for name, value in drawn.items()}
+        choices = at_step(self.choices(inputs, 1, training), 0)
         output, states, attention = self.step(
             self.prepare(inputs, mask), states, task, mask, choices
         )

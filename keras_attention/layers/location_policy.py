@@ -3,10 +3,12 @@
 import keras
 import tensorflow as tf
 
+from keras_attention.layers.seeded_layer import SeededLayer
 from keras_attention.policies import given, scope
+from keras_attention.policies.choices import at_step
 
 
-class LocationPolicy(keras.layers.Layer):
+class LocationPolicy(SeededLayer):
     """A layer that decides where to look, and says how probable that was.
 
     What decides is drawn before a rollout with `choices` and fed step by
@@ -65,8 +67,7 @@ class LocationPolicy(keras.layers.Layer):
 
     def choices_of_one_step(self, inputs, training):
         """Draws what decides one location of each example of a batch."""
-        drawn = self.choices(tf.shape(inputs)[0], 1, training)
-        return {name: value[:, 0] for name, value in drawn.items()}
+        return at_step(self.choices(tf.shape(inputs)[0], 1, training), 0)
 
     def check_units(self, name, shape):
         """Raises `ValueError` unless an input has the shape (B, units)."""
@@ -85,16 +86,3 @@ class LocationPolicy(keras.layers.Layer):
             "log_prob": (batch,),
             "entropy": (batch,),
         }
-
-    def save_own_variables(self, store):
-        """Saves the state of the random numbers too, to resume exactly."""
-        super().save_own_variables(store)
-        store["seed_state"] = keras.ops.convert_to_numpy(
-            self.seed_generator.state
-        )
-
-    def load_own_variables(self, store):
-        """Loads the weights and the state of the random numbers."""
-        self.seed_generator.state.assign(store["seed_state"])
-        for index, weight in enumerate(self.weights):
-            weight.assign(store[str(index)])

@@ -3,10 +3,12 @@
 import keras
 import tensorflow as tf
 
+from keras_attention.layers.seeded_layer import SeededLayer
 from keras_attention.policies import scope
+from keras_attention.policies.choices import at_step
 
 
-class Mechanism(keras.layers.Layer):
+class Mechanism(SeededLayer):
     """A layer `(inputs, query) -> attended`, alone or inside a loop.
 
     A mechanism implements `attend`. Called as a layer it draws its random
@@ -90,8 +92,7 @@ class Mechanism(keras.layers.Layer):
         """Attends once."""
         if mask is None:  # with a query Keras does not fill it in
             mask = getattr(inputs, "_keras_mask", None)
-        drawn = self.choices(inputs, 1, training)
-        choices = {name: value[:, 0] for name, value in drawn.items()}
+        choices = at_step(self.choices(inputs, 1, training), 0)
         attended, attention = self.attend(
             self.prepare(inputs, mask), query, mask, choices
         )
@@ -106,22 +107,6 @@ class Mechanism(keras.layers.Layer):
     def compute_output_spec(self, *args, **kwargs):
         """What `call` returns, traced on symbolic tensors."""
         return keras.Operation.compute_output_spec(self, *args, **kwargs)
-
-    def save_own_variables(self, store):
-        """Saves the state of the random numbers too, to resume exactly."""
-        super().save_own_variables(store)
-        if getattr(self, "seed_generator", None) is not None:
-            store["seed_state"] = keras.ops.convert_to_numpy(
-                self.seed_generator.state
-            )
-
-    def load_own_variables(self, store):
-        """Loads the variables, and the state of the random numbers."""
-        stored = {name: store[name] for name in list(store.keys())}
-        state = stored.pop("seed_state", None)
-        if state is not None and self.seed_generator is not None:
-            self.seed_generator.state.assign(state)
-        super().load_own_variables(stored)
 
 
 def check_shape(name, shape, form):

@@ -8,6 +8,7 @@ from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.mechanism import check_mask, check_query
 from keras_attention.ops.checks import check_count
 from keras_attention.policies import scope
+from keras_attention.policies.choices import at_step
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -260,7 +261,7 @@ class _Step:
             states,
             task=self.task,
             mask=self.mask if self.static else None,
-            choices={k: value[:, time] for k, value in self.choices.items()},
+            choices=at_step(self.choices, time),
         )
         if self.mask is not None and not self.static:
             seen = tf.cast(self.mask[:, time], "bool")

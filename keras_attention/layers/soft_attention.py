@@ -14,6 +14,7 @@ from keras_attention.layers.mechanism import (
 from keras_attention.layers.scores import make_score
 from keras_attention.ops.attention_weights import masked_softmax, sparsemax
 from keras_attention.ops.checks import check_option
+from keras_attention.ops.images import sizes
 from keras_attention.policies import distributions
 
 NORMALIZATIONS = {"softmax": masked_softmax, "sparsemax": sparsemax}
@@ -149,7 +150,7 @@ class SoftAttention(Mechanism):
         if mask is not None:
             mask = _as_items(tf.cast(mask, "bool"), 2)
         weights = NORMALIZATIONS[self.normalization](flat, mask)
-        return tf.reshape(weights, (-1, *_sizes(scores)[1:]))
+        return tf.reshape(weights, (-1, *sizes(scores)[1:]))
 
     def _check(self, inputs_shape, query_shape, mask=None):
         check_inputs(inputs_shape, self.form)
@@ -202,11 +203,5 @@ def _as_items(values, rank):
     """Values with one axis of places for all of them: the rank says so."""
     if values.shape.rank == rank:
         return values
-    _, height, width, *features = _sizes(values)
+    _, height, width, *features = sizes(values)
     return tf.reshape(values, (-1, height * width, *features))
-
-
-def _sizes(values):
-    """Sizes of the axes: numbers where they are known, else tensors."""
-    shape = tf.shape(values)
-    return [size or shape[i] for i, size in enumerate(values.shape)]

@@ -27,6 +27,7 @@ Convention:
 import tensorflow as tf
 
 from keras_attention.ops.checks import check_count, check_interpolation
+from keras_attention.ops.images import check_images, sizes
 
 # Up to this side reading a whole image costs less than finding a part of it.
 _SMALL = 128
@@ -74,7 +75,9 @@ def glimpse(
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
         Attention, https://arxiv.org/abs/1406.6247
     """
-    images, locations = check_images_and_locations(images, locations)
+    images = tf.convert_to_tensor(images)
+    check_images(images)
+    locations = check_locations(locations, images.shape[0])
     check_count("glimpse_size", glimpse_size)
     check_count("num_scales", num_scales)
     check_interpolation(interpolation)
@@ -84,7 +87,7 @@ def glimpse(
     if fill_value:  # so that outside is 0
         images -= tf.cast(fill_value, images.dtype)
     blocks = [2**k for k in range(num_scales)]
-    sizes = [images.shape[axis] or tf.shape(images)[axis] for axis in (1, 2)]
+    _, height, width, channels = sizes(images)
     rows, columns = (
         _block_centers(
             pixel_coordinates(locations[:, 1 - axis], size),
@@ -92,13 +95,13 @@ def glimpse(
             blocks,
             interpolation,
         )
-        for axis, size in enumerate(sizes)
+        for axis, size in enumerate((height, width))
     )
     read = _read_whole if is_small(images.shape) else _read_window
-    crops = read(images, rows, columns, blocks, sizes)
+    crops = read(images, rows, columns, blocks)
     if fill_value:
         crops += tf.cast(fill_value, crops.dtype)
-    shape = (-1, glimpse_size, glimpse_size, num_scales * images.shape[-1])
+    shape = (-1, glimpse_size, glimpse_size, num_scales * channels)
     return tf.cast(tf.reshape(crops, shape), dtype)
 
 
@@ -110,23 +113,6 @@ def pixel_coordinates(positions, size):
     pixels = (positions + 1) / 2 * tf.cast(size - 1, "float32")
     pixels = tf.where(tf.math.is_nan(pixels), -_FAR, pixels)
     return tf.clip_by_value(pixels, -_FAR, _FAR)
-
-
-def check_images_and_locations(images, locations):
-    """Both as tensors; raises `ValueError` where they do not fit."""
-    images = tf.convert_to_tensor(images)
-    if images.shape.rank != 4 or not images.dtype.is_floating:
-        raise ValueError(
-            "`images` must be a floating tensor of shape (batch, height, "
-            f"width, channels). Received: images.shape={images.shape}, "
-            f"dtype={images.dtype.name}"
-        )
-    if 0 in images.shape[1:3]:
-        raise ValueError(
-            "`images` must have at least one row and one column. "
-            f"Received: images.shape={images.shape}"
-        )
-    return images, check_locations(locations, images.shape[0])
 
 
 def check_locations(locations, batch):
@@ -160,23 +146,24 @@ def _block_centers(pixels, glimpse_size, blocks, interpolation):
     return starts[..., None] + steps + (blocks[:, None] - 1) / 2
 
 
-def _read_whole(images, rows, columns, blocks, sizes):
+def _read_whole(images, rows, columns, blocks):
     """Crops from all pixels: (B, size, size, scales, C)."""
     of_rows, of_columns = (
         _weights(centers, blocks, tf.range(size)[None])
-        for centers, size in zip((rows, columns), sizes, strict=True)
+        for centers, size in zip(
+            (rows, columns), images.shape[1:3], strict=True
+        )
     )
     return _products(images, of_rows, of_columns, blocks)
 
 
-def _read_window(images, rows, columns, blocks, sizes):
+def _read_window(images, rows, columns, blocks):
     """The same from the pixels around the location: (B, size, ...)."""
-    (at_rows, of_rows), (at_columns, of_columns) = (
-        _window(centers, blocks, size)
-        for centers, size in zip((rows, columns), sizes, strict=True)
-    )
-    starts = tf.range(tf.shape(images)[0])[:, None] * sizes[0]
-    indices = (starts + at_rows)[:, :, None] * sizes[1] + at_columns[:, None]
+    batch, height, width, _ = sizes(images)
+    at_rows, of_rows = _window(rows, blocks, height)
+    at_columns, of_columns = _window(columns, blocks, width)
+    starts = tf.range(batch)[:, None] * height
+    indices = (starts + at_rows)[:, :, None] * width + at_columns[:, None]
     pixels = tf.reshape(images, (-1, images.shape[-1]))
     return _products(tf.gather(pixels, indices), of_rows, of_columns, blocks)
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from keras_attention.ops.checks import check_count, check_interpolation
 from keras_attention.ops.glimpse import check_locations, pixel_coordinates
+from keras_attention.ops.images import check_images
 
 
 def glimpse_pyramid(images, num_scales=1, fill_value=0.0):
@@ -41,12 +42,7 @@ def glimpse_pyramid(images, num_scales=1, fill_value=0.0):
             `num_scales` is below 1.
     """
     images = tf.convert_to_tensor(images)
-    if images.shape.rank != 4 or not images.dtype.is_floating:
-        raise ValueError(
-            "`images` must be a floating tensor of shape (batch, height, "
-            f"width, channels). Received: images.shape={images.shape}, "
-            f"dtype={images.dtype.name}"
-        )
+    check_images(images)
     check_count("num_scales", num_scales)
     levels = [_pad(images, 1, fill_value)]
     for k in range(num_scales - 1):

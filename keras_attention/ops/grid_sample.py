@@ -28,6 +28,7 @@ import typing
 import tensorflow as tf
 
 from keras_attention.ops.checks import check_interpolation, check_option
+from keras_attention.ops.images import check_images, sizes
 
 PADDINGS = ("zeros", "value", "border", "reflection")
 
@@ -87,7 +88,7 @@ def grid_sample(
     check_images_and_grid(images, grid)
     check_interpolation(interpolation)
     check_padding(padding, fill_value)
-    _, height, width, _ = _sizes(images)
+    _, height, width, _ = sizes(images)
     x, y = tf.unstack(tf.cast(grid, "float32"), axis=-1)
     x = pixel_coordinates(x, width, align_corners)
     y = pixel_coordinates(y, height, align_corners)
@@ -104,17 +105,7 @@ def grid_sample(
 
 def check_images_and_grid(images, grid):
     """Raises `ValueError` unless the tensors fit `grid_sample`."""
-    if images.shape.rank != 4 or not images.dtype.is_floating:
-        raise ValueError(
-            "`images` must be a floating tensor of shape (batch, height, "
-            f"width, channels). Received: images.shape={images.shape}, "
-            f"dtype={images.dtype.name}"
-        )
-    if 0 in images.shape[1:3]:
-        raise ValueError(
-            "`images` must have at least one row and one column. "
-            f"Received: images.shape={images.shape}"
-        )
+    check_images(images)
     if (
         grid.shape.rank != 4
         or grid.shape[-1] != 2
@@ -153,15 +144,6 @@ def check_padding(padding, fill_value):
             '`fill_value` is for `padding="value"` only. Received: '
             f"padding={padding!r}, fill_value={fill_value!r}"
         )
-
-
-def _sizes(images):
-    """The four sizes: numbers where known, tensors where not."""
-    dynamic = tf.shape(images)
-    return [
-        dynamic[axis] if size is None else size
-        for axis, size in enumerate(images.shape)
-    ]
 
 
 def _reflect(c, size, align_corners):
@@ -241,18 +223,18 @@ def _find(place, size):
 
 def _flat_indices(images, rows, columns):
     """Indices into the pixels of all images, one image after the other."""
-    batch, height, width, _ = _sizes(images)
+    batch, height, width, _ = sizes(images)
     first_rows = (tf.range(batch) * height)[:, None, None]
     return (first_rows + rows) * width + columns
 
 
 def _read(images, indices, fill_value):
     """Reads pixels, less the value that is outside: (..., C)."""
-    channels = _sizes(images)[-1]
+    channels = sizes(images)[-1]
     flat = tf.reshape(images, (-1, channels))
     # On a CPU, faster than `tf.gather`; its gradient is, for a flat list.
     pixels = tf.gather_nd(flat, tf.reshape(indices, (-1, 1)))
-    pixels = tf.reshape(pixels, (*_sizes(indices), channels))
+    pixels = tf.reshape(pixels, (*sizes(indices), channels))
     pixels = tf.cast(pixels, _compute_dtype(images))
     return pixels - fill_value if fill_value else pixels
 
@@ -262,7 +244,7 @@ def _compute_dtype(images):
 
 
 def _nearest(images, x, y, fill_value):
-    _, height, width, _ = _sizes(images)
+    _, height, width, _ = sizes(images)
     row, row_exists = _find(tf.round(_near(y, height)), height)
     column, column_exists = _find(tf.round(_near(x, width)), width)
     pixels = _read(images, _flat_indices(images, row, column), fill_value)
@@ -301,7 +283,7 @@ def _look(images, x, y, fill_value):
     read in one go, one image after the other, because an image is then still
     in the cache when its next corner is read.
     """
-    _, height, width, _ = _sizes(images)
+    _, height, width, _ = sizes(images)
     rows, columns = _neighbours(y, height), _neighbours(x, width)
     first = _flat_indices(images, rows.before, columns.before)
     right, down = tf.minimum(width - 1, 1), tf.minimum(height - 1, 1) * width
@@ -332,7 +314,7 @@ def _per_pixel(factor, images):
         return factor
     # Eigen is slow to broadcast over the last axis. (A product with a matrix
     # of ones is as fast as this, but a GPU may round its factors to TF32.)
-    return tf.repeat(factor, _sizes(images)[-1], axis=-1)
+    return tf.repeat(factor, sizes(images)[-1], axis=-1)
 
 
 def _scatter(images, indices, weights, upstream):
@@ -341,7 +323,7 @@ def _scatter(images, indices, weights, upstream):
     One sum for the four corners, in the order in which they were read: here
     too, an image stays in the cache.
     """
-    batch, height, width, _ = _sizes(images)
+    batch, height, width, _ = sizes(images)
     sums = tf.math.unsorted_segment_sum(
         upstream[:, None] * _per_pixel(weights, images),
         indices,

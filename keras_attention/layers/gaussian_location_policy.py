@@ -23,7 +23,12 @@ class GaussianLocationPolicy(LocationPolicy):
     What is looked at is clipped to the image; the log-probability is of the
     sample before clipping, whose distribution is the normal one. No gradient
     passes through the sample (Mnih et al. 2014, section 3.2): the mean learns
-    through `log_prob` alone.
+    through `log_prob` alone. Called with `pathwise=True` it learns through
+    the sample alone, the noise held (Kingma and Welling 2014; Rezende et al.
+    2014), and there is no `log_prob`:
+
+        dlocation/dmean = 1,  dlocation/dstddev = noise
+                          (0 both where the sample is clipped)
 
     With `bound="truncate"` each coordinate is of the normal distribution cut
     off at -1 and 1, with the cumulative distribution F:
@@ -34,7 +39,8 @@ class GaussianLocationPolicy(LocationPolicy):
                    - Phi((-1 - location_mean) / stddev)
 
     No sample piles up at the border then, and `log_prob` is of what is looked
-    at. The mode is the mean clipped to the image; noise 0 gives the median,
+    at; the gradient of the sample is that of F^-1 (Figurnov et al. 2018).
+    The mode is the mean clipped to the image; noise 0 gives the median,
     which is another place where the mean is near the border. A mean more than
     100 deviations outside counts as one at that distance.
 
@@ -56,10 +62,12 @@ class GaussianLocationPolicy(LocationPolicy):
         location_mean: (B, 2); a coordinate that is NaN counts as 0.
         choices: dict of what decides, one step of what `choices(...)` gave.
         training: whether to sample, where there are no `choices`.
+        pathwise: whether the gradient is that of the sample, not of its
+            log-probability.
 
     Output:
         Dict of float32 tensors: `location` (B, 2), `location_mean` (B, 2),
-        `log_prob` (B,) and `entropy` (B,). The entropy is that of the
+        `log_prob` (B,), not with `pathwise`, and `entropy` (B,), that of the
         distribution of `log_prob`. A given location outside the image has,
         with `"truncate"`, the log-probability of the nearest place in it.
 
@@ -75,7 +83,13 @@ class GaussianLocationPolicy(LocationPolicy):
 
     Reference:
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
-        Attention, https://arxiv.org/abs/1406.6247
+        Attention, https://arxiv.org/abs/1406.6247;
+        Kingma, Welling 2014, Auto-encoding variational Bayes,
+        https://arxiv.org/abs/1312.6114;
+        Rezende, Mohamed, Wierstra 2014, Stochastic backpropagation,
+        https://arxiv.org/abs/1401.4082;
+        Figurnov, Mohamed, Mnih 2018, Implicit reparameterization gradients,
+        https://arxiv.org/abs/1805.08498
     """
 
     def __init__(
@@ -124,7 +138,7 @@ class GaussianLocationPolicy(LocationPolicy):
         )
         return {"location": location}
 
-    def call(self, location_mean, choices=None, training=False):
+    def call(self, location_mean, choices=None, training=False, pathwise=False):
         """Decides one location for each example."""
         location_mean = tf.cast(location_mean, "float32")
         unknown = tf.math.is_nan(location_mean)
@@ -135,20 +149,28 @@ class GaussianLocationPolicy(LocationPolicy):
         sample = location_mean
         if "noise" in choices:
             sample = self._sample(distribution, location_mean, choices["noise"])
-        sample = tf.stop_gradient(choices.get("location", sample))
+        sample = choices.get("location", sample)
+        if not pathwise:
+            sample = tf.stop_gradient(sample)
         location = sample
         if "location" not in choices:
             location = tf.clip_by_value(sample, -1.0, 1.0)
-        return {
+        attention = {
             "location": location,
             "location_mean": location_mean,
-            "log_prob": distribution.log_prob(sample),
             "entropy": distribution.entropy(),
         }
+        if not pathwise:
+            attention["log_prob"] = distribution.log_prob(sample)
+        return attention
 
-    def compute_output_spec(self, location_mean, choices=None, training=False):
+    def compute_output_spec(
+        self, location_mean, choices=None, training=False, pathwise=False
+    ):
         """What `call` returns: float32, whatever the dtype policy."""
         shapes = self.compute_output_shape(location_mean.shape)
+        if pathwise:
+            del shapes["log_prob"]
         return {
             name: keras.KerasTensor(shape, dtype="float32")
             for name, shape in shapes.items()

@@ -27,17 +27,22 @@ class GlimpseCell(AttentionCell):
     what the location network makes of the initial state. No gradient of the
     location network enters the core: it learns from the reward alone.
 
+    With `estimator="pathwise"` there is no reward: all is trained by
+    back-propagation, and the gradient is that of the whole rollout. It passes
+    through the glimpse and through the location that the glimpse network
+    reads, into the location network, and on into the core.
+
     It is nothing but
 
         AttentionCell(
             LocationWiseHardAttention(
-                glimpse_sensor, location_network, location_policy
+                glimpse_sensor, location_network, location_policy, estimator
             ),
             core,
             network=glimpse_network,
             read_location=True,
             start=start,
-            query_gradient=False,
+            query_gradient=estimator == "pathwise",
         )
 
     with the paper's parts where none are given. Every part can be replaced by
@@ -54,6 +59,8 @@ class GlimpseCell(AttentionCell):
             `Dense(2, "tanh")`.
         location_policy: layer as `GaussianLocationPolicy`, the default.
         start: where the state starts, as in `AttentionCell`.
+        estimator: how the location network learns, `"score_function"` or
+            `"pathwise"`, as in `LocationWiseHardAttention`.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -66,8 +73,9 @@ class GlimpseCell(AttentionCell):
     Output:
         `(output, states)`, as a Keras RNN cell, or with
         `return_attention=True` `(output, states, attention)` with a dict of
-        `location` (B, 2), `location_mean` (B, 2), `log_prob` (B,), `entropy`
-        (B,), and the `query` (B, Q) that the location was chosen from.
+        `location` (B, 2), `location_mean` (B, 2), `log_prob` (B,), not with
+        `"pathwise"`, `entropy` (B,), and the `query` (B, Q) that the location
+        was chosen from.
 
     Example:
     >>> cell = GlimpseCell(GlimpseSensor(8, num_scales=2))
@@ -95,6 +103,7 @@ class GlimpseCell(AttentionCell):
         location_network=None,
         location_policy=None,
         start=None,
+        estimator="score_function",
         **kwargs,
     ):
         policy = keras.dtype_policies.get(
@@ -102,13 +111,17 @@ class GlimpseCell(AttentionCell):
         )
         super().__init__(
             LocationWiseHardAttention(
-                glimpse_sensor, location_network, location_policy, dtype=policy
+                glimpse_sensor,
+                location_network,
+                location_policy,
+                estimator,
+                dtype=policy,
             ),
             core or keras.layers.SimpleRNNCell(256, "relu", dtype=policy),
             network=glimpse_network or GlimpseNetwork(dtype=policy),
             read_location=True,
             start=start,
-            query_gradient=False,
+            query_gradient=estimator == "pathwise",
             **kwargs,
         )
 
@@ -137,6 +150,11 @@ class GlimpseCell(AttentionCell):
         """Layer that samples around the mean location."""
         return self.mechanism.location_policy
 
+    @property
+    def estimator(self):
+        """How the location network learns."""
+        return self.mechanism.estimator
+
     def get_config(self):
         """The arguments of the constructor."""
         layers = {
@@ -150,4 +168,5 @@ class GlimpseCell(AttentionCell):
         return {
             **keras.layers.Layer.get_config(self),
             **parts.serialized(layers),
+            "estimator": self.estimator,
         }

@@ -16,9 +16,16 @@ from keras_attention.layers.soft_attention import (
 )
 from keras_attention.ops.attention_weights import LARGEST_SCORE, masked_softmax
 from keras_attention.ops.checks import check_count, check_option
-from keras_attention.policies import distributions, given, item_choice, scope
+from keras_attention.policies import (
+    item_choice,
+    item_draws,
+    item_reading,
+    relaxed_choice,
+    scope,
+)
 
 FORM = "(batch, items, features)"
+ESTIMATORS = ("score_function", "straight_through", "relaxed")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -34,9 +41,36 @@ class ItemWiseHardAttention(Mechanism):
         x'      = the items a_(i_1) .. a_(i_k)
 
     It samples in training and takes the most probable items otherwise; a
-    scope `keras_attention.policy(...)` changes that. No gradient passes
-    through the choice: the scores learn from a reward, through `log_prob`
-    (see `models.ReinforceModel`), the items through back-propagation.
+    scope `keras_attention.policy(...)` changes that. The items learn by
+    back-propagation. How the scores learn is the `estimator`:
+
+    - `"score_function"`: from a reward, through `log_prob` (see
+      `models.ReinforceModel`); no gradient passes through the choice.
+      Unbiased (Williams 1992).
+    - `"straight_through"`: by back-propagation. With Gumbel noise g
+
+          i = argmax_j (e_j / temperature + g_j)
+          r = softmax((e / temperature + g) / relaxation_temperature)
+
+      a_i is read, exactly, and the gradient is that of sum_j r_j a_j (Jang et
+      al. 2017, section 2.2; Bengio et al. 2013): biased.
+    - `"relaxed"`: by back-propagation; where it samples, sum_j r_j a_j is
+      what is read (Maddison et al. 2017). The gradient is unbiased for the
+      model that reads so, biased for the one that chooses: the item i alone,
+      which it reads wherever it does not sample.
+
+    Only the first has a `log_prob`: what has none is not trained by reward.
+    No gradient passes through items that were not sampled: those of the mode,
+    of `policy("random")` or `"center"`, or given ones.
+
+    With an `expectation_rate`, that part of the examples of a batch reads in
+    training the expected item, at all steps of a rollout (Xu et al. 2015,
+    section 4.1):
+
+        x' = sum_i alpha_i a_i
+
+    Nothing is sampled for these, so `log_prob` is 0, and alpha learns by
+    back-propagation.
 
     Args:
         num_items: number k of items that are chosen at once.
@@ -47,8 +81,16 @@ class ItemWiseHardAttention(Mechanism):
         units: hidden width of the additive score, or a sequence of widths.
         temperature: divides the scores; above 1 more is tried out.
         output: `"gather"` returns the chosen items, (B, k, D); `"zero"` keeps
-            all N in their places, (B, N, D), and sets the others to 0.
+            all N in their places, (B, N, D), and sets the others to 0. Where
+            r or alpha is read, row i is r_i a_i, with the largest of k r_i.
         seed: integer, or None.
+        estimator: how the scores learn, as above. Those with r need one item
+            or `replacement=True`: k draws have k independent r.
+        relaxation_temperature: of r; near 0 it is one-hot, and its gradient
+            of high variance. Where the estimator has r it is a weight, not
+            trained, so that a callback can anneal it and a file keeps it.
+        expectation_rate: probability in [0, 1] of an example to read the
+            expected item in training; for `num_items=1`.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -63,16 +105,19 @@ class ItemWiseHardAttention(Mechanism):
         `(output, attention)` with a dict of
         `attention_weights` (B, N), alpha;
         `indices` (B, k) int32 in the order of the choice, -1 where no item
-        was left (its row of the output is 0);
-        `log_prob` (B,), of the k items in their order: with
+        was left (its row of the output is 0); the largest of r, or of alpha,
+        where these are read;
+        `log_prob` (B,), for the score function, of the k items in their
+        order: with
         replacement the sum of log alpha, without it the log-probability of
         drawing them one after the other from what is left;
         `entropy` (B,) of alpha, in nats.
         An item whose score is NaN or minus infinity is never chosen.
 
     Raises:
-        ValueError: for an unknown option, a wrong shape, more distinct items
-            than there are, a missing query, or no items.
+        ValueError: for an unknown option, options that do not go together, a
+            wrong shape, more distinct items than there are, a missing query,
+            or no items.
 
     Example:
     Alone in a functional model:
@@ -94,9 +139,24 @@ class ItemWiseHardAttention(Mechanism):
     >>> sorted(attention["indices"].numpy().ravel().tolist())
     [0, 1, 2]
 
+    Trained by back-propagation:
+
+    >>> look = ItemWiseHardAttention(estimator="straight_through")
+    >>> with keras_attention.record_attention() as attention:
+    ...     look(np.ones((1, 3, 16), "float32"), training=True).shape
+    TensorShape([1, 1, 16])
+    >>> "log_prob" in attention[look.name]
+    False
+
     Reference:
         Xu et al. 2015, Show, Attend and Tell,
         https://arxiv.org/abs/1502.03044;
+        Jang, Gu, Poole 2017, Categorical reparameterization with
+        Gumbel-softmax, https://arxiv.org/abs/1611.01144;
+        Maddison, Mnih, Teh 2017, The Concrete distribution,
+        https://arxiv.org/abs/1611.00712;
+        Bengio, Leonard, Courville 2013, Estimating or propagating gradients
+        through stochastic neurons, https://arxiv.org/abs/1308.3432;
         Wang, Tax 2016, Survey on the attention based RNN model and its
         applications in computer vision, https://arxiv.org/abs/1601.06823
     """
@@ -110,12 +170,19 @@ class ItemWiseHardAttention(Mechanism):
         temperature=1.0,
         output="gather",
         seed=None,
+        estimator="score_function",
+        relaxation_temperature=0.5,
+        expectation_rate=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_count("num_items", num_items)
         check_temperature(temperature)
         check_option("output", output, ("gather", "zero"))
+        check_option("estimator", estimator, ESTIMATORS)
+        check_temperature(relaxation_temperature, "relaxation_temperature")
+        _check_draws(estimator, num_items, replacement)
+        _check_rate(expectation_rate, num_items)
         self.num_items = num_items
         self.replacement = replacement
         self.score_name = score
@@ -123,16 +190,30 @@ class ItemWiseHardAttention(Mechanism):
         self.temperature = temperature
         self.output_form = output
         self.seed = seed
+        self.estimator = estimator
+        self.initial_relaxation_temperature = relaxation_temperature
+        self.expectation_rate = expectation_rate
         self.seed_generator = keras.random.SeedGenerator(seed)
         names = ("additive", "general", "scaled_dot", "state")
         self.score = make_score(score, names, units, self.dtype_policy)
 
     def build(self, inputs_shape, query_shape=None):
-        """Builds the score."""
+        """Builds the score, and the weight that holds a temperature."""
         self._check(inputs_shape, query_shape)
         if not self.score.built:
             self.score.build(inputs_shape, query_shape)
             self.score.built = True
+        if self.estimator != "score_function":
+            self.relaxation_temperature = self.add_weight(
+                name="relaxation_temperature",
+                shape=(),
+                initializer=keras.initializers.Constant(
+                    self.initial_relaxation_temperature
+                ),
+                trainable=False,
+                dtype="float32",
+                autocast=False,
+            )
 
     def prepare(self, inputs, mask=None):
         """The items, and what the score needs of them."""
@@ -150,9 +231,10 @@ class ItemWiseHardAttention(Mechanism):
             training: whether to sample where no scope says otherwise.
 
         Returns:
-            Dict of `noise`, Gumbel, to sample with; `random`, to choose
-            uniformly with; `indices` (B, T, k) where they are given; and
-            none of them for the mode.
+            Dict of `noise`, Gumbel, to sample with, and in training
+            `expected` (B, T), which examples read the expected item, where
+            there are such; `random`, to choose uniformly with; `indices`
+            (B, T, k) where they are given; and none of them for the mode.
 
         Raises:
             ValueError: if a scope gives indices of another shape, or
@@ -168,25 +250,18 @@ class ItemWiseHardAttention(Mechanism):
                 "`policy(indices=...)`."
             )
         steps = (batch, num_steps, self.num_items)
-        if policy.indices is not None:
-            indices = tf.cast(policy.indices, "int32")
-            _check_range(indices, num_all)
-            return {"indices": given.over_time("indices", indices, steps)}
-        if policy.name == "center":
-            first = tf.maximum((num_all - self.num_items) // 2, 0)
-            middle = tf.minimum(first + tf.range(self.num_items), num_all - 1)
-            return {"indices": tf.broadcast_to(middle, steps)}
-        if policy.name == "mode":
-            return {}
-        drawn = [self.num_items] if self.replacement else []
-        noise = distributions.standard_gumbel(
-            (batch, num_steps, *drawn, num_all), self.seed_generator
+        choices = item_draws.over_rollout(
+            policy, steps, num_all, self.replacement, self.seed_generator
         )
-        return {"random" if policy.name == "random" else "noise": noise}
+        if training and "noise" in choices and self.expectation_rate > 0:
+            choices["expected"] = item_draws.same_over_rollout(
+                self.expectation_rate, steps[:2], self.seed_generator
+            )
+        return choices
 
     def attend(self, inputs, query=None, mask=None, choices=None):
         """Chooses items."""
-        inputs, keys = inputs["inputs"], inputs["keys"]
+        inputs, keys, choices = inputs["inputs"], inputs["keys"], choices or {}
         self._check(inputs.shape, None if query is None else query.shape, mask)
         scores = self.score(keys, query) / self.temperature
         weights = masked_softmax(scores, mask)
@@ -195,16 +270,24 @@ class ItemWiseHardAttention(Mechanism):
         scores = tf.clip_by_value(scores, -LARGEST_SCORE, LARGEST_SCORE)
         if mask is not None:
             counts = tf.logical_and(counts, tf.cast(mask, "bool"))
-        indices = self._choose(scores, counts, choices or {})
+        indices = self._choose(scores, counts, choices)
         attention = {
             "attention_weights": weights,
             "indices": indices,
-            "log_prob": item_choice.log_prob(
-                scores, counts, indices, self.replacement
-            ),
             "entropy": item_choice.entropy(weights),
         }
-        return self._read(inputs, indices), attention
+        if self.estimator == "score_function":
+            attention["log_prob"] = item_choice.log_prob(
+                scores, counts, indices, self.replacement
+            )
+        attended = self._read(inputs, scores, counts, indices, choices)
+        if "expected" not in choices:
+            return attended, attention
+        context = self._mixed(inputs, counts, weights[:, None])
+        mode = self._choose(scores, counts, {})
+        return _where_expected(
+            choices["expected"], context, mode, attended, attention
+        )
 
     def compute_mask(self, inputs, mask=None):
         """The mask goes on where all inputs stay in their places."""
@@ -227,6 +310,9 @@ class ItemWiseHardAttention(Mechanism):
             "temperature": self.temperature,
             "output": self.output_form,
             "seed": self.seed,
+            "estimator": self.estimator,
+            "relaxation_temperature": self.initial_relaxation_temperature,
+            "expectation_rate": self.expectation_rate,
         }
 
     def _choose(self, scores, counts, choices):
@@ -242,13 +328,21 @@ class ItemWiseHardAttention(Mechanism):
         )
         return choose(tf.stop_gradient(scores), counts, self.num_items, noise)
 
-    def _read(self, inputs, indices):
-        if self.output_form == "zero":
-            chosen = tf.one_hot(indices, tf.shape(inputs)[1])
-            kept = tf.reduce_max(chosen, axis=1)[..., None] > 0
-            return tf.where(kept, inputs, tf.zeros_like(inputs))
-        items = tf.gather(inputs, tf.maximum(indices, 0), batch_dims=1)
-        return tf.where(indices[..., None] >= 0, items, tf.zeros_like(items))
+    def _read(self, inputs, scores, counts, indices, choices):
+        """Reads what was chosen; where it samples, as the estimator does."""
+        chosen = item_reading.chosen(inputs, indices, self.output_form)
+        if self.estimator == "score_function" or "noise" not in choices:
+            return chosen
+        weights = relaxed_choice.relaxed(
+            scores, counts, choices["noise"], self.relaxation_temperature
+        )
+        if self.estimator == "relaxed":
+            return self._mixed(inputs, counts, weights)
+        mixed = self._mixed(tf.stop_gradient(inputs), counts, weights)
+        return relaxed_choice.straight_through(chosen, mixed)
+
+    def _mixed(self, inputs, counts, weights):
+        return item_reading.mixed(inputs, counts, weights, self.output_form)
 
     def _check(self, inputs_shape, query_shape, mask=None):
         check_inputs(inputs_shape, FORM)
@@ -267,13 +361,38 @@ class ItemWiseHardAttention(Mechanism):
             )
 
 
-def _check_range(indices, num_all):
-    """Raises `ValueError` where it is known that there is no such item."""
-    known = tf.get_static_value(indices)
-    if known is None or not isinstance(num_all, int):
-        return
-    if ((known < 0) | (known >= num_all)).any():
+def _where_expected(expected, context, mode, attended, attention):
+    """Replaces what was sampled for the examples that sample nothing."""
+    attended = tf.where(expected[:, None, None], context, attended)
+    indices = tf.where(expected[:, None], mode, attention["indices"])
+    attention = {**attention, "indices": indices}
+    if "log_prob" in attention:
+        attention["log_prob"] = tf.where(expected, 0.0, attention["log_prob"])
+    return attended, attention
+
+
+def _check_draws(estimator, num_items, replacement):
+    """Raises `ValueError` where there is no relaxed choice of this kind."""
+    if estimator != "score_function" and num_items > 1 and not replacement:
         raise ValueError(
-            f"`policy(indices=...)` must lie in 0 .. {num_all - 1}, there are "
-            f"{num_all} items. Received: indices={known.tolist()}"
+            f'The estimator "{estimator}" is not defined for several distinct '
+            "items: draw one item, or independent ones with "
+            '`replacement=True`, or use "score_function". Received: '
+            f"estimator={estimator!r}, num_items={num_items}, "
+            f"replacement={replacement}"
+        )
+
+
+def _check_rate(rate, num_items):
+    """Raises `ValueError` unless a rate is one, and has one item to replace."""
+    if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+        raise ValueError(
+            "`expectation_rate` must be a probability, from 0 to 1. "
+            f"Received: expectation_rate={rate!r}"
+        )
+    if rate > 0 and num_items > 1:
+        raise ValueError(
+            "`expectation_rate` needs `num_items=1`: several items are not "
+            f"replaced by one expectation. Received: expectation_rate={rate}, "
+            f"num_items={num_items}"
         )

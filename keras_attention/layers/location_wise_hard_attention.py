@@ -1,5 +1,7 @@
 """Location-wise hard attention: a place that is sampled, and a look at it."""
 
+import inspect
+
 import keras
 import tensorflow as tf
 
@@ -13,6 +15,9 @@ from keras_attention.layers.mechanism import (
     check_query,
     check_shape,
 )
+from keras_attention.ops.checks import check_option
+
+ESTIMATORS = ("score_function", "pathwise")
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -28,9 +33,26 @@ class LocationWiseHardAttention(Mechanism):
         x'       = glimpse_sensor(images, [X', Y'])
 
     It samples in training and takes the mode otherwise; a scope
-    `keras_attention.policy(...)` changes that. No gradient passes through the
-    sample: the location network learns from a reward, through `log_prob` (see
-    `models.ReinforceModel`). Pixels that no glimpse covers are not read.
+    `keras_attention.policy(...)` changes that. Pixels that no glimpse covers
+    are not read. How the location network learns is the `estimator`:
+
+    - `"score_function"`: from a reward, through `log_prob` (see
+      `models.ReinforceModel`); no gradient passes through the sample
+      (Williams 1992; Mnih et al. 2014).
+    - `"pathwise"`: by back-propagation, through the bilinear crop and the
+      sample, with the noise held (Kingma and Welling 2014; Rezende et al.
+      2014). For [X', Y'] = [X, Y] + stddev noise
+
+          dL/d[X, Y] = dL/dx' dx'/d[X', Y']
+          dL/dstddev = dL/dx' dx'/d[X', Y'] noise
+
+      Unbiased, as the score function is, for a loss that can be
+      differentiated, and of much lower variance; but a crop knows only the
+      pixels next to it. A clipped sample has no gradient, as the loss does
+      not change with it: a mean many deviations outside the image learns
+      nothing. There is no `log_prob`, so no reward trains it. A place that
+      is given, random or the centre has no gradient; the mode has that of
+      the mean.
 
     Every part can be replaced by a layer of your own.
 
@@ -42,6 +64,10 @@ class LocationWiseHardAttention(Mechanism):
             linear for other policies.
         location_policy: `GaussianLocationPolicy`, the default,
             `GridLocationPolicy`, or a layer like these.
+        estimator: how the location network learns, as above. `"pathwise"`
+            needs a sensor with a gradient to the location, such as a
+            `GlimpseSensor` with bilinear interpolation, and a policy whose
+            `call` takes `pathwise=True`: the `GaussianLocationPolicy`.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -55,10 +81,12 @@ class LocationWiseHardAttention(Mechanism):
         The glimpse, such as (B, size, size, num_scales * C). With
         `return_attention=True` `(glimpse, attention)` with the dict of the
         policy: `location` (B, 2), `location_mean` (B, 2), `log_prob` (B,),
-        `entropy` (B,), and of a `GridLocationPolicy` `indices` (B, 1).
+        not with `"pathwise"`, `entropy` (B,), and of a `GridLocationPolicy`
+        `indices` (B, 1).
 
     Raises:
-        ValueError: for a missing query, a mask, or a wrong shape.
+        ValueError: for a missing query, a mask, a wrong shape, an unknown
+            estimator, or parts that have no pathwise gradient.
 
     Example:
     Alone in a functional model:
@@ -80,6 +108,10 @@ class LocationWiseHardAttention(Mechanism):
     Reference:
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
         Attention, https://arxiv.org/abs/1406.6247;
+        Kingma, Welling 2014, Auto-encoding variational Bayes,
+        https://arxiv.org/abs/1312.6114;
+        Rezende, Mohamed, Wierstra 2014, Stochastic backpropagation,
+        https://arxiv.org/abs/1401.4082;
         Wang, Tax 2016, Survey on the attention based RNN model and its
         applications in computer vision, https://arxiv.org/abs/1601.06823
     """
@@ -89,6 +121,7 @@ class LocationWiseHardAttention(Mechanism):
         glimpse_sensor,
         location_network=None,
         location_policy=None,
+        estimator="score_function",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -104,6 +137,10 @@ class LocationWiseHardAttention(Mechanism):
         self.glimpse_sensor = glimpse_sensor
         self.location_policy = location_policy or GaussianLocationPolicy()
         self.location_network = location_network or self._default_network()
+        check_option("estimator", estimator, ESTIMATORS)
+        self.estimator = estimator
+        if estimator == "pathwise":
+            _check_pathwise(self.glimpse_sensor, self.location_policy)
 
     def build(self, inputs_shape, query_shape=None):
         """Builds every part, on symbolic tensors: they need only a `call`."""
@@ -111,7 +148,7 @@ class LocationWiseHardAttention(Mechanism):
         check_shape("inputs", inputs_shape, "(batch, height, width, channels)")
         check_query(query_shape, inputs_shape)
         query = keras.KerasTensor(query_shape)
-        self.location_policy(self.location_network(query))
+        self._decide(query)
         location = keras.KerasTensor((inputs_shape[0], 2))
         self.glimpse_sensor(keras.KerasTensor(inputs_shape), location)
 
@@ -129,8 +166,7 @@ class LocationWiseHardAttention(Mechanism):
     def attend(self, inputs, query=None, mask=None, choices=None):
         """Chooses a place and looks there."""
         _check_given(query, mask)
-        location_mean = self.location_network(query)
-        attention = self.location_policy(location_mean, choices=choices or {})
+        attention = self._decide(query, choices=choices or {})
         glimpse = self.glimpse_sensor(inputs, attention["location"])
         return glimpse, attention
 
@@ -148,12 +184,21 @@ class LocationWiseHardAttention(Mechanism):
             "location_network": self.location_network,
             "location_policy": self.location_policy,
         }
-        return {**super().get_config(), **parts.serialized(layers)}
+        return {
+            **super().get_config(),
+            **parts.serialized(layers),
+            "estimator": self.estimator,
+        }
 
     @classmethod
     def from_config(cls, config):
         """Makes the layer from the config of its parts."""
         return cls(**parts.deserialized(config))
+
+    def _decide(self, query, **arguments):
+        if self.estimator == "pathwise":  # a policy of your own may not know it
+            arguments["pathwise"] = True
+        return self.location_policy(self.location_network(query), **arguments)
 
     def _default_network(self):
         policy = self.location_policy
@@ -176,4 +221,22 @@ def _check_given(query, mask=None):
         raise ValueError(
             "`LocationWiseHardAttention` takes no mask: it has no meaning for "
             f"a crop. Received: mask.shape={tuple(mask.shape)}"
+        )
+
+
+def _check_pathwise(sensor, policy):
+    """Raises `ValueError` where it is known that no gradient would pass."""
+    interpolation = getattr(sensor, "interpolation", "bilinear")
+    if interpolation != "bilinear":
+        raise ValueError(
+            'The estimator "pathwise" needs a glimpse with a gradient to the '
+            'location: give the `glimpse_sensor` `interpolation="bilinear"`. '
+            f"Received: interpolation={interpolation!r}"
+        )
+    if "pathwise" not in inspect.signature(policy.call).parameters:
+        raise ValueError(
+            'The estimator "pathwise" needs a `location_policy` whose `call` '
+            "takes `pathwise=True`, such as `GaussianLocationPolicy`; no "
+            "gradient passes through a choice of cells. "
+            f"Received: location_policy={policy}"
         )

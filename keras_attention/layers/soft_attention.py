@@ -184,12 +184,11 @@ def check_inputs(shape, form):
         )
 
 
-def check_temperature(value):
+def check_temperature(value, name="temperature"):
     """Raises `ValueError` unless a temperature is positive and finite."""
     if not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ValueError(
-            "`temperature` must be positive and finite. "
-            f"Received: temperature={value!r}"
+            f"`{name}` must be positive and finite. Received: {name}={value!r}"
         )
 
 

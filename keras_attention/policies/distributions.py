@@ -52,6 +52,15 @@ def uniform_locations(shape, seed_generator):
     )
 
 
+def happens(probability, shape, seed_generator):
+    """Whether what has this probability happens: booleans, independent."""
+    import tensorflow_probability as tfp
+
+    return tfp.distributions.Bernoulli(probs=probability, dtype="bool").sample(
+        shape, seed=next_seed(seed_generator)
+    )
+
+
 def normal_over_places(mean, stddev):
     """The distribution of a location with independent normal coordinates.
 
@@ -172,7 +181,7 @@ class TruncatedNormal:
             noise: (..., 2); 0 gives the median.
 
         Returns:
-            (..., 2) in [-1, 1], not to be differentiated.
+            (..., 2) in [-1, 1], with a gradient to mean and deviation.
         """
         below, above = _log_ndtr(self.side * noise)
         low_below, low_above = _log_ndtr(-self.far)
@@ -181,8 +190,42 @@ class TruncatedNormal:
         upper = _log_add_exp(above + low_above, below + high_above)
         deviations = _deviations_to_tail(tf.minimum(lower, upper))
         deviations = tf.where(lower < upper, -deviations, deviations)
-        place = self.mean + self.stddev * deviations
-        return self.side * tf.clip_by_value(place, -1.0, 1.0)
+        place = tf.clip_by_value(self.mean + self.stddev * deviations, -1, 1)
+        place = tf.stop_gradient(place)
+        return self.side * self._moved(place, below, above)
+
+    def _moved(self, place, below, above):
+        """The same place, and how it moves with the distribution.
+
+        With the noise held, F(x) is (Figurnov et al. 2018, section 3), so
+
+            dx/dmean   = - (dF/dmean) / p(x)   = 1 - low - high
+            dx/dstddev = - (dF/dstddev) / p(x) = z - a low - b high
+
+        with z, a and b the deviations of x, -1 and 1 from the mean, and with
+        phi, the normal density,
+
+            low = (1 - F) phi(a) / phi(z),  high = F phi(b) / phi(z).
+
+        Both are 0 far from the borders: then it moves as mean + stddev z does.
+
+        Reference:
+            Figurnov, Mohamed, Mnih 2018, Implicit reparameterization
+            gradients, https://arxiv.org/abs/1805.08498
+        """
+        excess = self._excess(place)
+        low = tf.exp(tf.minimum(above + excess - self._excess(-1.0), 0.0))
+        high = tf.exp(tf.minimum(below + excess - self._excess(1.0), 0.0))
+        z = (place - self.mean) / self.stddev
+        a, b = -self.far, (1 - self.mean) / self.stddev
+        to_mean = tf.stop_gradient(tf.maximum(1 - low - high, 0.0))
+        to_stddev = tf.stop_gradient(z - a * low - b * high)
+        stddev = self.stddev + tf.zeros_like(self.mean)
+        return (
+            place
+            + to_mean * (self.mean - tf.stop_gradient(self.mean))
+            + to_stddev * (stddev - tf.stop_gradient(stddev))
+        )
 
     def _excess(self, x):
         to_mode, to_both = x - self.mode, x + self.mode - 2 * self.mean

@@ -55,11 +55,12 @@ class Applied(keras.layers.Layer):
         return cls(**{**config, "layer": layer})
 
 
-def small_cell(core=None, **sensor):
+def small_cell(core=None, estimator="score_function", **sensor):
     return layers.GlimpseCell(
         layers.GlimpseSensor(4, **sensor),
         core=core or keras.layers.SimpleRNNCell(8, "relu"),
         glimpse_network=layers.GlimpseNetwork(5, 6, 7),
+        estimator=estimator,
     )
 
 
@@ -114,6 +115,12 @@ def recurrent_attention_in_a_loop():
     }
 
 
+@kind((3, 9, 8, 2))
+def recurrent_attention_pathwise():
+    cell = small_cell(estimator="pathwise")
+    return layers.RecurrentAttention, {"cell": cell, "num_glimpses": 2}
+
+
 @kind((3, 4, 9, 8, 2))
 def recurrent_attention_along_a_sequence():
     return layers.RecurrentAttention, {"cell": small_cell()}
@@ -141,6 +148,21 @@ hard = applied(layers.ItemWiseHardAttention, (3, 5, 6), (3, 6))
 hard("item_wise_hard_attention", num_items=2, units=4, seed=1)
 hard("item_wise_hard_attention_again", num_items=2, replacement=True, units=4)
 hard("item_wise_hard_attention_zero", num_items=2, output="zero", units=4)
+hard(
+    "item_wise_hard_attention_straight_through",
+    units=4,
+    estimator="straight_through",
+    expectation_rate=0.5,
+)
+hard(
+    "item_wise_hard_attention_relaxed",
+    num_items=2,
+    replacement=True,
+    output="zero",
+    score="general",
+    estimator="relaxed",
+    relaxation_temperature=0.7,
+)
 
 soft_map = applied(layers.LocationWiseSoftAttention, (3, 5, 4, 6), (3, 6))
 soft_map("location_wise_soft_attention", units=4)
@@ -159,6 +181,18 @@ def location_wise_hard_attention_grid():
     look = layers.LocationWiseHardAttention(
         layers.GlimpseSensor(4, 2),
         location_policy=layers.GridLocationPolicy(2, 3, seed=1),
+    )
+    return Applied, {"layer": look}
+
+
+@kind((3, 9, 8, 2), (3, 6))
+def location_wise_hard_attention_pathwise():
+    look = layers.LocationWiseHardAttention(
+        4,
+        location_policy=layers.GaussianLocationPolicy(
+            learned_stddev=True, bound="truncate"
+        ),
+        estimator="pathwise",
     )
     return Applied, {"layer": look}
 
@@ -318,7 +352,8 @@ def is_policy(name):
 
 def is_hard(name):
     """Nothing of it has a gradient from its output."""
-    return "wise_hard_attention" in name
+    trained = ("straight_through", "relaxed", "pathwise")
+    return "wise_hard_attention" in name and not name.endswith(trained)
 
 
 def is_loop(name):

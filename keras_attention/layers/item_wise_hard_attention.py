@@ -21,6 +21,7 @@ from keras_attention.policies import (
     item_draws,
     item_reading,
     relaxed_choice,
+    rollouts,
     scope,
 )
 
@@ -161,6 +162,8 @@ class ItemWiseHardAttention(Mechanism):
         applications in computer vision, https://arxiv.org/abs/1601.06823
     """
 
+    samples = True
+
     def __init__(
         self,
         num_items=1,
@@ -291,7 +294,7 @@ class ItemWiseHardAttention(Mechanism):
 
     def compute_mask(self, inputs, mask=None):
         """The mask goes on where all inputs stay in their places."""
-        return mask if self.output_form == "zero" else None
+        return rollouts.repeated(mask) if self.output_form == "zero" else None
 
     def compute_output_shape(self, inputs_shape, query_shape=None):
         """(B, k, D) or (B, N, D)."""

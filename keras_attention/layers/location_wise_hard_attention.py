@@ -116,6 +116,8 @@ class LocationWiseHardAttention(Mechanism):
         applications in computer vision, https://arxiv.org/abs/1601.06823
     """
 
+    samples = True
+
     def __init__(
         self,
         glimpse_sensor,

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_attention.layers.seeded_layer import SeededLayer
-from keras_attention.policies import scope
+from keras_attention.policies import rollouts, scope
 from keras_attention.policies.choices import at_step
 
 
@@ -35,6 +35,9 @@ class Mechanism(SeededLayer):
         The attended input, or with `return_attention=True`
         `(attended, attention)` with a dict of tensors in float32.
     """
+
+    # Whether it samples, and so takes several rollouts of the same input.
+    samples = False
 
     def __init__(self, **kwargs):
         # Each casts what it computes with; noise and locations stay float32.
@@ -92,10 +95,13 @@ class Mechanism(SeededLayer):
         """Attends once."""
         if mask is None:  # with a query Keras does not fill it in
             mask = getattr(inputs, "_keras_mask", None)
+        prepared = self.prepare(inputs, mask)
+        if self.samples:
+            inputs, prepared, query, mask = rollouts.repeated(
+                (inputs, prepared, query, mask)
+            )
         choices = at_step(self.choices(inputs, 1, training), 0)
-        attended, attention = self.attend(
-            self.prepare(inputs, mask), query, mask, choices
-        )
+        attended, attention = self.attend(prepared, query, mask, choices)
         if query is None:  # a learned baseline then expects a constant
             query = tf.zeros((tf.shape(inputs)[0], 1))
         scope.record(self.name, {**attention, "query": query})

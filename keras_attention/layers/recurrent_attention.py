@@ -7,7 +7,7 @@ from keras_attention.layers import parts
 from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.mechanism import check_mask, check_query
 from keras_attention.ops.checks import check_count
-from keras_attention.policies import scope
+from keras_attention.policies import rollouts, scope
 from keras_attention.policies.choices import at_step
 
 
@@ -151,13 +151,18 @@ class RecurrentAttention(keras.layers.Layer):
         num_steps = self._num_steps(inputs)
         if mask is not None and not static:
             check_mask(mask.shape, inputs.shape[:2])
+        states = self.cell.initial_states(inputs, initial_state)
+        prepared = self.cell.prepare(inputs, mask) if static else inputs
+        if self.cell.mechanism.samples:
+            inputs, prepared, states, mask, task = rollouts.repeated(
+                (inputs, prepared, states, mask, task)
+            )
         if task is not None:
             check_query(task.shape, inputs.shape, name="task")
-        states = self.cell.initial_states(inputs, initial_state)
         seen_first = inputs if static else inputs[:, 0]
         step = _Step(
             cell=self.cell,
-            inputs=self.cell.prepare(inputs, mask) if static else inputs,
+            inputs=prepared,
             static=static,
             choices=self.cell.choices(seen_first, num_steps, training),
             mask=mask,
@@ -195,7 +200,10 @@ class RecurrentAttention(keras.layers.Layer):
 
     def compute_mask(self, inputs, mask=None):
         """The mask of a sequence, where all outputs are returned."""
-        return mask if self.return_sequences and not self.num_glimpses else None
+        if not self.return_sequences or self.num_glimpses:
+            return None
+        samples = self.cell.mechanism.samples
+        return rollouts.repeated(mask) if samples else mask
 
     def get_config(self):
         """The arguments of the constructor."""

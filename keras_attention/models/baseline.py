@@ -1,7 +1,11 @@
-"""The learned baseline: what reward to expect, seen from the query."""
+"""What reward to expect of a choice: learned, or by one of several names."""
 
 import keras
 from keras import ops
+
+from keras_attention.models import returns_baseline
+from keras_attention.models.returns_baseline import ReturnsBaseline
+from keras_attention.ops.checks import check_option
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -56,3 +60,61 @@ class LearnedBaseline(keras.layers.Layer):
     def compute_output_shape(self, queries_shape):
         """(B, T) for each name."""
         return {name: shape[:-1] for name, shape in queries_shape.items()}
+
+
+NAMES = {
+    "learned": LearnedBaseline,
+    "moving_average": returns_baseline.MovingAverageBaseline,
+    "batch_mean": returns_baseline.BatchMeanBaseline,
+    "leave_one_out": returns_baseline.LeaveOneOutBaseline,
+    "none": returns_baseline.NoBaseline,
+}
+
+
+def make_baseline(baseline, num_samples):
+    """The layer of a name; a layer is returned as it is.
+
+    Args:
+        baseline: one of `NAMES`, or a layer.
+        num_samples: number of rollouts of each input in training.
+
+    Returns:
+        Layer.
+
+    Raises:
+        ValueError: for another name, or a baseline of the other rollouts
+            where there is only one.
+    """
+    if isinstance(baseline, str) or not callable(baseline):
+        check_option("baseline", baseline, tuple(NAMES))
+        baseline = NAMES[baseline](name="baseline")
+    alone = isinstance(baseline, returns_baseline.LeaveOneOutBaseline)
+    if alone and num_samples < 2:
+        raise ValueError(
+            '`baseline="leave_one_out"` compares the rollouts of the same '
+            "input: give `num_samples` of 2 or more. "
+            f"Received: num_samples={num_samples}"
+        )
+    return baseline
+
+
+def expected_rewards(baseline, queries, returns, counts, **call):
+    """What a baseline expects, from what it looks at.
+
+    Args:
+        baseline: a `ReturnsBaseline`, or a layer of the queries.
+        queries: dict of the names of attention layers to (B, T, Q).
+        returns: dict of the same names to (B, T).
+        counts: dict of the same names to (B, T).
+        **call: `num_samples` and `training`.
+
+    Returns:
+        Dict of the same names to (B, T), in float32.
+    """
+    if isinstance(baseline, ReturnsBaseline):
+        expected = baseline(returns, counts, **call)
+    else:
+        expected = baseline(queries)
+    return {
+        name: ops.cast(values, "float32") for name, values in expected.items()
+    }

@@ -1,13 +1,16 @@
 """A Keras model whose `fit` trains hard attention."""
 
-import functools
-
 import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_attention.models.baseline import LearnedBaseline
-from keras_attention.policies import reinforce, scope
+from keras_attention.models import baseline as baselines
+from keras_attention.models import symbolic_calls
+from keras_attention.models.choices import choices_in, choices_of, keep
+from keras_attention.models.functional_class import functional_class
+from keras_attention.models.weighted_reward import WeightedReward
+from keras_attention.ops.checks import check_count
+from keras_attention.policies import reinforce, rewards, rollouts, scope
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -19,29 +22,60 @@ class ReinforceModel(keras.Model):
     REINFORCE on a reward, and a baseline learns to expect that reward:
 
         gradient of   loss                                    (compiled)
-                    - mean_b sum_t log_prob[b, t] * (R[b] - baseline[b, t])
-                    + mean_b mean_t (R[b] - baseline[b, t])^2
+                    - mean_b sum_t log_prob[b, t] * (R[b, t] - baseline[b, t])
+                    + mean_b mean_t (R[b, t] - baseline[b, t])^2
+                    - entropy_bonus * mean_b sum_t entropy[b, t]
 
-    (Mnih et al. 2014, equations 2 and 3.) The `loss` that `fit` reports is
-    the compiled one: the value of the other two terms means nothing, only
-    their gradients do. `fit` shows `reward` and `baseline_error` besides.
-    Sample and class weights weigh all three terms. Nothing of Keras's
-    training loop is replaced.
+    (Mnih et al. 2014, equations 2 and 3.) R[b, t] is the reward, or where it
+    is dense the sum of the rewards from choice t on. The `loss` that `fit`
+    reports is the compiled one: the value of the other terms means nothing,
+    only their gradients do. Nothing of Keras's training loop is replaced.
+
+    `fit` and `evaluate` show besides the compiled metrics `reward`, the whole
+    reward of an example; `baseline_error`, the squared error of the baseline;
+    `policy_entropy`, that of one choice, in nats; and where the model samples
+    places `location_stddev`, the root mean square distance of the coordinates
+    of the sampled location from their mean.
+
+    With `num_samples` K above 1 every example is looked at K times in
+    training, and the loss and all metrics are means over the K rollouts. What
+    comes before the first hard attention, such as an encoder, is run once.
+    Called with `training=True` the model then returns K rows for each
+    example, one after the other; evaluation and prediction take one.
+
+    Sample and class weights weigh all terms. Padding counts for nothing: a
+    step that the Keras mask of the predictions leaves out, or whose weight in
+    `sample_weight` (B, T) is 0, has no reward, and a choice with no reward
+    after it no policy and baseline terms. Nor has one whose reward is NaN or
+    infinite; it is left out of the metrics too.
 
     Use it as `keras.Model` is used: `ReinforceModel(inputs, outputs)`, or as
     the base of a class with a `call`. (`keras.models.clone_model` makes the
-    clone with the default reward and baseline; `from_config` keeps yours.)
+    clone with the defaults of the arguments below; `from_config` keeps yours.)
 
     Args:
         *args: of `keras.Model`.
-        reward: function `(y_true, y_pred) -> (B,)`; by default 1 where the
-            class with the highest score is the true one.
-        baseline: layer that maps the queries of the choices to expected
-            rewards; by default a `LearnedBaseline`.
+        reward: function `(y_true, y_pred) -> (B,)`, or `-> (B, T)` with one
+            reward after each choice; see `keras_attention.rewards`. By default
+            1 where the class with the highest score is the true one.
+        baseline: `"learned"` from the query of each choice, a
+            `LearnedBaseline`; `"moving_average"` of earlier batches;
+            `"batch_mean"` of the other examples; `"leave_one_out"`, the mean
+            of the other rollouts of the same example; `"none"`; or a layer
+            that maps the queries to expected rewards, as `LearnedBaseline`
+            does.
+        num_samples: number K of rollouts of each example in training.
+        entropy_bonus: coefficient of the entropy of what is chosen; above 0
+            more is tried out. It is a variable, see
+            `training.EntropySchedule`.
         **kwargs: of `keras.Model`.
 
     Raises:
-        ValueError: in `fit`, if no layer of the model samples.
+        ValueError: for an unknown baseline, a number of samples that is not
+            at least 1 (2 for `"leave_one_out"`), a model in which something
+            goes past the hard attention with one row for each example where
+            K are needed; in `fit`, if no layer of the model samples, or the
+            reward has another shape.
 
     Example:
     >>> images = keras.Input((28, 28, 1))
@@ -49,11 +83,12 @@ class ReinforceModel(keras.Model):
     >>> features = RecurrentAttention(cell, num_glimpses=6)(images)
     >>> model = ReinforceModel(images, keras.layers.Dense(10)(features))
     >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    >>> model.compile("adam", loss, metrics=["accuracy"])
+    >>> model.compile("adam", loss)
     >>> x, y = np.zeros((4, 28, 28, 1), "float32"), np.zeros(4, "int32")
-    >>> history = model.fit(x, y, verbose=0)
-    >>> sorted(history.history)
-    ['accuracy', 'baseline_error', 'loss', 'reward']
+    >>> history = model.fit(x, y, verbose=0).history
+    >>> sorted(history)  # doctest: +NORMALIZE_WHITESPACE
+    ['baseline_error', 'location_stddev', 'loss', 'policy_entropy',
+     'reward']
 
     Reference:
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
@@ -63,33 +98,67 @@ class ReinforceModel(keras.Model):
     def __new__(cls, *args, **kwargs):
         """Gives models of inputs and outputs a class of their own."""
         if len(args) > 1 or "outputs" in kwargs:
-            cls = _functional_class(cls)
+            cls = functional_class(cls)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(
-        self, *args, reward=reinforce.correct_at_end, baseline=None, **kwargs
+        self,
+        *args,
+        reward=rewards.correct_at_end,
+        baseline="learned",
+        num_samples=1,
+        entropy_bonus=0.0,
+        **kwargs,
     ):
         super().__init__(*args, **kwargs)
+        check_count("num_samples", num_samples)
         self.reward = reward
-        self.baseline = baseline or LearnedBaseline(name="baseline")
+        self.baseline = baselines.make_baseline(baseline, num_samples)
+        self.num_samples = num_samples
+        # Not a weight: it comes with the config, files of weights go without.
+        self.__dict__["entropy_bonus"] = keras.Variable(
+            float(entropy_bonus),
+            trainable=False,
+            dtype="float32",
+            name="entropy_bonus",
+        )
         self.reward_tracker = keras.metrics.Mean(name="reward")
         self.baseline_tracker = keras.metrics.Mean(name="baseline_error")
+        self.entropy_tracker = keras.metrics.Mean(name="policy_entropy")
+        self.location_tracker = keras.metrics.RootMeanSquaredError(
+            name="location_stddev"
+        )
+        self._samples_places = False
         self._traced_under = {}
+        # `fit` then says that it trains, to layers in a `call` without
+        # `training` too.
+        self._call_has_training_arg = True
         if hasattr(self, "_inputs_struct"):  # built of inputs and outputs
             self._run_symbolically(self._inputs_struct)
+
+    @property
+    def metrics(self):
+        """All metrics; that of locations where the model samples them."""
+        hidden = None if self._samples_places else self.location_tracker
+        return [one for one in super().metrics if one is not hidden]
 
     def __call__(self, *args, **kwargs):
         """Calls the model; what was attended to travels with its outputs."""
         if not self.built and type(self).build is keras.Model.build:
             with keras.name_scope(self.name):
                 self._run_symbolically(*args, **kwargs)
-        with scope.record_attention() as attention:
+        num_samples = self._rollouts_in(args, kwargs)
+        batch_size = None
+        if num_samples > 1:
+            batch_size = symbolic_calls.batch_size_of(args, kwargs)
+        with (
+            scope.record_attention() as attention,
+            rollouts.rollouts(num_samples, batch_size),
+        ):
             outputs = super().__call__(*args, **kwargs)
-        choices = _choices(attention)
-        self._build_baseline(choices)
-        # As Keras does with masks: kept on the outputs of this one call, so
-        # that no state of the model is shared between replicas.
-        keras.tree.flatten(outputs)[0]._keras_attention = choices
+        choices = choices_in(attention, num_samples)
+        self._prepare_for(choices)
+        keep(choices, outputs)
         return outputs
 
     def compute_loss(
@@ -101,18 +170,27 @@ class ReinforceModel(keras.Model):
         training=True,
     ):
         """The compiled loss, with the gradients of policy and baseline."""
+        choices = choices_of(y_pred)
+        y, sample_weight = choices.repeated((y, sample_weight))
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        reward = self._reward(y, y_pred)
-        if sample_weight is not None:
-            sample_weight = ops.reshape(sample_weight, (-1,))
-        self.reward_tracker.update_state(reward, sample_weight)
-        choices = getattr(keras.tree.flatten(y_pred)[0], "_keras_attention", {})
-        if not training and not choices:
-            return loss
-        extra = self._policy_and_baseline_loss(reward, choices, sample_weight)
+        reward = WeightedReward(self.reward(y, y_pred), y_pred, sample_weight)
+        self.reward_tracker.update_state(reward.total, reward.metric_weight())
+        self._update_policy_metrics(choices, reward)
         if not training:
+            self._policy_losses(choices, reward, training)
             return loss
+        self._check_chosen(choices)
+        losses = self._policy_losses(choices, reward, training)
+        losses -= self.entropy_bonus * _entropies(choices, reward)
+        # Gradients of replicas are summed.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        extra = ops.mean(reward.weighted(losses)) / replicas
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The metrics, means over the rollouts."""
+        y, sample_weight = choices_of(y_pred).repeated((y, sample_weight))
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def make_train_function(self, force=False):
         """Traces again where the scope `policy` has changed."""
@@ -127,11 +205,13 @@ class ReinforceModel(keras.Model):
         return super().make_predict_function(force or self._retrace("predict"))
 
     def get_config(self):
-        """The model, its reward and its baseline."""
+        """The model, and how it learns from a reward."""
         return {
             **super().get_config(),
             "reward": keras.saving.serialize_keras_object(self.reward),
             "baseline": keras.saving.serialize_keras_object(self.baseline),
+            "num_samples": self.num_samples,
+            "entropy_bonus": float(self.entropy_bonus.numpy()),
         }
 
     @classmethod
@@ -146,17 +226,56 @@ class ReinforceModel(keras.Model):
         }
         return super().from_config({**config, **parts}, custom_objects)
 
-    def _reward(self, y, y_pred):
-        reward = self.reward(y, y_pred)
-        if len(reward.shape) != 1:
-            raise ValueError(
-                "`reward` must return one number for each example, (batch,). "
-                f"Received: reward.shape={tuple(reward.shape)}"
+    def _policy_losses(self, choices, reward, training):
+        """Of policy and baseline, for each example."""
+        earned = {
+            name: reward.of_choices(values["log_prob"])
+            for name, values in choices.rewarded.items()
+        }
+        expected = baselines.expected_rewards(
+            self.baseline,
+            queries={
+                name: values["query"]
+                for name, values in choices.rewarded.items()
+            },
+            returns={name: returns for name, (returns, _) in earned.items()},
+            counts={name: counts for name, (_, counts) in earned.items()},
+            num_samples=choices.num_samples,
+            training=training,
+        )
+        losses = 0.0
+        for name, (returns, counts) in earned.items():
+            error = reinforce.baseline_loss(returns, expected[name], counts)
+            self.baseline_tracker.update_state(error, reward.metric_weight())
+            losses += error + reinforce.policy_loss(
+                choices.rewarded[name]["log_prob"],
+                returns,
+                expected[name],
+                counts,
             )
-        return ops.stop_gradient(ops.cast(reward, "float32"))
+        return losses
 
-    def _policy_and_baseline_loss(self, reward, choices, sample_weight):
-        if not choices:
+    def _update_policy_metrics(self, choices, reward):
+        for values in choices.layers.values():
+            if "entropy" in values:
+                _, counts = reward.of_choices(values["entropy"])
+                self.entropy_tracker.update_state(
+                    values["entropy"], reward.weighted(counts)
+                )
+            if "location_mean" in values:
+                _, counts = reward.of_choices(values["location_mean"][..., 0])
+                self.location_tracker.update_state(
+                    values["location_mean"],
+                    values["location"],
+                    reward.weighted(counts),
+                )
+
+    def _check_chosen(self, choices):
+        if choices.rewarded:
+            return
+        with tf.init_scope():  # to read what a graph does not know
+            bonus = float(self.entropy_bonus.numpy())
+        if not choices.layers or not bonus:
             raise ValueError(
                 "`ReinforceModel` found no layer that samples what it attends "
                 "to. Give it a hard attention layer (driven by "
@@ -164,52 +283,39 @@ class ReinforceModel(keras.Model):
                 "`RecurrentAttention(GlimpseCell(8), num_glimpses=6)`, or use "
                 "`keras.Model`."
             )
-        baselines = self.baseline(
-            {name: choice["query"] for name, choice in choices.items()}
+
+    def _rollouts_in(self, args, kwargs):
+        """How many a call of the model takes."""
+        if not kwargs.get("training"):
+            return 1
+        symbolic = any(
+            isinstance(value, keras.KerasTensor)
+            for value in keras.tree.flatten((args, kwargs))
         )
-        losses = 0.0
-        for name, choice in choices.items():
-            baseline = ops.cast(baselines[name], "float32")
-            error = reinforce.baseline_loss(reward, baseline)
-            self.baseline_tracker.update_state(error, sample_weight)
-            losses += error + reinforce.policy_loss(
-                choice["log_prob"], reward, baseline
-            )
-        if sample_weight is not None:
-            losses *= ops.cast(sample_weight, losses.dtype)
-        # Gradients of replicas are summed.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return ops.mean(losses) / replicas
+        inside = rollouts.current() is not None  # of the model outside
+        return 1 if symbolic or inside else self.num_samples
 
     def _run_symbolically(self, *args, **kwargs):
+        """Runs the model once to know what it attends to, and how often."""
+        choices = symbolic_calls.choices_of_call(self.call, args, kwargs)
+        self._prepare_for(choices)
+        if self.num_samples > 1 and choices.rewarded:
+            symbolic_calls.check_rollouts(
+                self.call, self.num_samples, args, kwargs
+            )
+
+    def _prepare_for(self, choices):
         """Builds the baseline, which needs to know what is attended to."""
-        args, kwargs = keras.tree.map_structure(
-            lambda value: (
-                tf.TensorSpec(value.shape, value.dtype)
-                if hasattr(value, "shape")
-                else value
-            ),
-            (args, kwargs),
+        self._samples_places |= any(
+            "location_mean" in values for values in choices.layers.values()
         )
-        recorded = []
-
-        def run(*args, **kwargs):
-            with scope.record_attention() as attention:
-                self.call(*args, **kwargs)
-            recorded.append(_choices(attention))
-
-        # Traced twice where it makes variables.
-        tf.function(run, autograph=False).get_concrete_function(*args, **kwargs)
-        self._build_baseline(recorded[-1])
-
-    def _build_baseline(self, choices):
-        if not self.baseline.built:
+        if choices.rewarded and not self.baseline.built:
             shapes = {
-                name: tuple(choice["query"].shape)
-                for name, choice in choices.items()
+                name: tuple(values["query"].shape)
+                for name, values in choices.rewarded.items()
             }
-            if shapes:
-                self.baseline.build(shapes)
+            self.baseline.build(shapes)
+            self.baseline.built = True
 
     def _retrace(self, function):
         policy = scope.policy_scope()
@@ -218,41 +324,11 @@ class ReinforceModel(keras.Model):
         return changed
 
 
-@functools.cache
-def _functional_class(cls):
-    """The class of the models of class `cls` made of inputs and outputs.
-
-    Keras makes such a model functional by changing the bases of its class, and
-    of all classes above it, for good: after that no model that defines a
-    `call` of its own works. A class that is functional already is left alone.
-    """
-    functional = type(keras.Model.__new__(keras.Model, None, None))
-    if issubclass(cls, functional):
-        return cls
-    names = {"__module__": cls.__module__, "__doc__": cls.__doc__}
-    made = type(cls.__name__, (cls, functional), names)
-    package, separator, name = keras.saving.get_registered_name(cls).rpartition(
-        ">"
-    )
-    if separator:
-        keras.saving.register_keras_serializable(package, name)(made)
-    return made
-
-
-def _choices(attention):
-    """Of what was attended to, that which was sampled, over time.
-
-    A layer outside a loop chooses once: its time axis has size 1.
-    """
-    return {
-        name: {
-            "query": _over_time(values["query"], 3),
-            "log_prob": _over_time(values["log_prob"], 2),
-        }
-        for name, values in attention.items()
-        if "log_prob" in values
-    }
-
-
-def _over_time(value, rank):
-    return value if len(value.shape) == rank else value[:, None]
+def _entropies(choices, reward):
+    """The sum of the entropies of all choices, for each example."""
+    entropies = 0.0
+    for values in choices.layers.values():
+        if "entropy" in values:
+            _, counts = reward.of_choices(values["entropy"])
+            entropies += ops.sum(values["entropy"] * counts, axis=1)
+    return entropies

@@ -89,6 +89,7 @@ def test_fit_evaluate_and_predict(make_model, images, labels):
         images, labels, validation_data=(images, labels), epochs=2, verbose=0
     ).history
     names = {"loss", "accuracy", "reward", "baseline_error"}
+    names |= {"policy_entropy", "location_stddev"}
     assert set(history) == names | {f"val_{name}" for name in names}
     assert all(np.isfinite(values).all() for values in history.values())
     changed = [

@@ -1,0 +1,136 @@
+"""Rewards with their weights: what counts, and how much of it each choice got.
+
+A reward counts where it is finite, its step is not masked, and its weight is
+not 0. A choice counts where a reward that counts comes after it: choices in
+the padding at the end of a sequence earn nothing, and learn nothing.
+"""
+
+import keras
+from keras import ops
+
+from keras_attention.policies import reinforce
+
+
+class WeightedReward:
+    """The rewards of a batch.
+
+    Attributes:
+        values: (B,) or (B, T) float32, finite; 0 where it does not count, and
+            multiplied by the weights of the steps.
+        example_weight: (B,), or None.
+        counts: (B, 1) or (B, T), 1 for the choices that count.
+        total: (B,), the whole reward of each example.
+
+    Args:
+        reward: (B,) or (B, T).
+        y_pred: the predictions that were rewarded, with their Keras mask.
+        sample_weight: (B,), (B, 1), (B, T) or None.
+
+    Raises:
+        ValueError: if there is not one reward for each prediction.
+    """
+
+    def __init__(self, reward, y_pred, sample_weight=None):
+        reward = ops.cast(ops.convert_to_tensor(reward), "float32")
+        first = keras.tree.flatten(y_pred)[0]
+        _check_shape(reward, first)
+        known = ops.isfinite(reward)
+        self.example_weight, steps = _weights(sample_weight, first)
+        rewarded = ops.cast(known, "float32")
+        reward = ops.stop_gradient(ops.where(known, reward, 0.0))
+        if len(reward.shape) == 1:
+            self.values = self.total = reward
+            rewarded = rewarded[:, None]
+        else:
+            self.values = reward if steps is None else reward * steps
+            self.total = ops.sum(self.values, axis=1)
+        if steps is not None:
+            rewarded *= steps
+        # Whether anything that counts comes from here on.
+        self.counts = ops.cast(reinforce.returns(rewarded) > 0, "float32")
+
+    def metric_weight(self):
+        """The weight of each example in a metric, (B,)."""
+        return self.weighted(self.counts[:, 0])
+
+    def weighted(self, values):
+        """Values of the examples, (B,) or (B, T), times their weights."""
+        if self.example_weight is None:
+            return values
+        ones = (1,) * (len(values.shape) - 1)
+        weight = ops.cast(self.example_weight, values.dtype)
+        return values * ops.reshape(weight, (-1, *ones))
+
+    def of_choices(self, like):
+        """What each choice of a layer earned, and whether it counts.
+
+        Args:
+            like: (B, T) of the layer.
+
+        Returns:
+            `(returns, counts)`, each (B, T).
+
+        Raises:
+            ValueError: if there are rewards for another number of choices.
+        """
+        steps = like.shape[1]
+        dense = len(self.values.shape) == 2
+        returns = reinforce.returns(self.values) if dense else self.total
+        if dense and steps == 1:  # what is chosen once earns all of it
+            returns = self.total
+        elif dense and None not in (steps, returns.shape[1]):
+            _check_steps(returns.shape, steps)
+        returns = returns if len(returns.shape) == 2 else returns[:, None]
+        counts = self.counts
+        if (counts.shape[1] != steps and not dense) or steps == 1:
+            counts = counts[:, :1]
+        zeros = ops.zeros_like(like, "float32")
+        return returns + zeros, counts + zeros
+
+
+def _weights(sample_weight, y_pred):
+    """Weights of the examples (B,), and of their steps (B, T); or None."""
+    steps = getattr(y_pred, "_keras_mask", None)
+    if steps is not None:
+        steps = ops.cast(steps, "float32") if len(steps.shape) == 2 else None
+    if sample_weight is None:
+        return None, steps
+    weight = ops.cast(_only(sample_weight), "float32")
+    if len(weight.shape) != 2 or weight.shape[1] == 1:
+        return ops.reshape(weight, (-1,)), steps
+    if steps is not None:
+        weight *= steps
+    largest = ops.max(weight, axis=1)
+    return largest, ops.divide_no_nan(weight, largest[:, None])
+
+
+def _only(sample_weight):
+    weights = keras.tree.flatten(sample_weight)
+    if len(weights) != 1:
+        raise ValueError(
+            "`ReinforceModel` weighs one reward for each example: give one "
+            f"`sample_weight`. Received: {len(weights)} of them"
+        )
+    return weights[0]
+
+
+def _check_shape(reward, y_pred):
+    shape, batch = tuple(reward.shape), y_pred.shape[0]
+    fits = len(shape) in (1, 2) and (
+        None in (shape[0], batch) or shape[0] == batch
+    )
+    if not fits:
+        raise ValueError(
+            "`reward` must return one number for each example, (batch,), or "
+            f"one after each choice, (batch, steps), with batch={batch}. "
+            f"Received: reward.shape={shape}"
+        )
+
+
+def _check_steps(shape, steps):
+    if shape[1] != steps:
+        raise ValueError(
+            "`reward` must return one number for each example, (batch,), or "
+            f"one after each choice, (batch, {steps}). "
+            f"Received: reward.shape={tuple(shape)}"
+        )

@@ -1,8 +1,15 @@
 """Keras models built of the layers."""
 
 from keras_attention.models.baseline import LearnedBaseline
+from keras_attention.models.every_step import every_step
 from keras_attention.models.image_classifier import ImageClassifier
 from keras_attention.models.ram import ram
 from keras_attention.models.reinforce_model import ReinforceModel
 
-__all__ = ["ImageClassifier", "LearnedBaseline", "ReinforceModel", "ram"]
+__all__ = [
+    "ImageClassifier",
+    "LearnedBaseline",
+    "ReinforceModel",
+    "every_step",
+    "ram",
+]

@@ -1,0 +1,402 @@
+"""What a model looked at, whatever the kind of its attention.
+
+A model is run on images while `keras_attention.record_attention()` is open,
+and what one of its attention layers recorded is kept beside the scores. Four
+kinds cover every attention layer of the package:
+
+    "glimpses"     crops around locations         `Looked.squares`
+    "mask"         weights over a feature map     `Looked.masks`
+    "items"        weights over items, or chosen  `Looked.masks`
+    "transformer"  crops that are turned or bent  `Looked.outlines`
+
+Convention: regions are in pixels of the image, (x, y), and the pixel in
+column p covers x from p - 1/2 to p + 1/2: the image runs from -1/2 to
+width - 1/2. A map is taken to cover the image, each of its places a cell.
+"""
+
+import contextlib
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_attention
+from keras_attention import layers, ops
+from keras_attention.layers.mechanism import Mechanism
+
+# What is kept of what a layer recorded.
+KEPT = (
+    "location",
+    "location_mean",
+    "attention_weights",
+    "indices",
+    "theta",
+    "entropy",
+)
+# Points along one side of the outline of a thin plate spline.
+SPLINE_POINTS = 9
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Looked:
+    """What a model said about images, and what it looked at.
+
+    Attributes:
+        kind: `"glimpses"`, `"mask"`, `"items"` or `"transformer"`.
+        layer: Name of the attention layer.
+        image_shape: (height, width) of the images.
+        scores: (N, K) scores of classes; (N, T, K) of a model that gives them
+            after every step.
+        attention: What the layer attended to, a dict of arrays (N, T, ...).
+            T is 1 for a layer that is not in a loop.
+        geometry: What it takes to say where that is. For glimpses
+            `glimpse_size`, `num_scales` and `map_shape`, the size (rows,
+            columns) of what the sensor reads, mostly the image; for a mask
+            `map_shape`; for items `item_grid`, (rows, columns) or None; for
+            a transformer `output_shape`, `transform`, `align_corners`,
+            `num_transforms`, `interpolation`, `padding` and `fill_value`.
+    """
+
+    kind: str
+    layer: str
+    image_shape: tuple[int, int]
+    scores: np.ndarray
+    attention: dict[str, np.ndarray]
+    geometry: dict
+
+    @property
+    def num_steps(self) -> int:
+        """T, the number of times the layer looked."""
+        return next(iter(self.attention.values())).shape[1]
+
+    @property
+    def final_scores(self) -> np.ndarray:
+        """(N, K) scores after the last step."""
+        return self.scores if self.scores.ndim == 2 else self.scores[:, -1]
+
+    def take(self, indices: np.ndarray) -> "Looked":
+        """The same of some of the images."""
+        return dataclasses.replace(
+            self,
+            scores=self.scores[indices],
+            attention={
+                name: value[indices] for name, value in self.attention.items()
+            },
+        )
+
+    def squares(self, scale: int = 0) -> np.ndarray:
+        """The crops of glimpses: (N, T, 4), x_min, y_min, x_max, y_max.
+
+        Args:
+            scale: 0 for the finest; each covers twice the side of the one
+                before.
+
+        Raises:
+            ValueError: If the model takes no glimpses.
+        """
+        self._check_kind("squares", "glimpses")
+        height, width = self.image_shape
+        rows, columns = self.geometry["map_shape"]
+        side = self.geometry["glimpse_size"] * 2**scale / 2
+        half = np.array([side * width / columns, side * height / rows])
+        last = np.array([width - 1, height - 1])
+        centre = (self.attention["location"] + 1) / 2 * last
+        return np.concatenate([centre - half, centre + half], axis=-1)
+
+    def masks(self) -> np.ndarray:
+        """Weights over the cells of the image: (N, T, rows, columns).
+
+        Of soft attention its weights; of chosen items 1 / k for each of the k
+        chosen ones. They sum to 1, or less where items were missing.
+
+        Raises:
+            ValueError: If the layer looks at no map, or it is not known where
+                the items lie.
+        """
+        self._check_kind("masks", "mask", "items")
+        weights = self.attention.get("attention_weights")
+        if self.kind == "mask":
+            return weights
+        grid = self.geometry["item_grid"]
+        if grid is None:
+            raise ValueError(
+                f"The layer {self.layer!r} attends to items: say where they "
+                "lie, `item_grid=(rows, columns)`. Received: item_grid=None"
+            )
+        if "indices" in self.attention:
+            indices = self.attention["indices"]  # (N, T, k)
+            chosen = indices[..., None] == np.arange(grid[0] * grid[1])
+            weights = chosen.mean(axis=2, dtype="float32")
+        return weights.reshape(*weights.shape[:2], *grid)
+
+    def outlines(self) -> np.ndarray:
+        """The borders of crops, as polygons: (N, T, n, P, 2) of (x, y).
+
+        P is 4, the corners from the top left on, clockwise in the crop; of a
+        thin plate spline there are points between them.
+
+        Raises:
+            ValueError: If the layer is no spatial transformer.
+        """
+        self._check_kind("outlines", "transformer")
+        theta = self.attention["theta"]  # (N, T, n, ...)
+        transform = self.geometry["transform"]
+        bent = transform == "thin_plate_spline"
+        side = SPLINE_POINTS if bent else 2
+        grid = ops.sampling_grid(
+            theta.reshape(-1, *theta.shape[3:]), (side, side), transform
+        ).numpy()
+        border = np.concatenate(
+            [
+                grid[:, 0],
+                grid[:, 1:, -1],
+                grid[:, -1, -2::-1],
+                grid[:, -2:0:-1, 0],
+            ],
+            axis=1,
+        )
+        sides = np.array(self.image_shape[::-1])
+        if self.geometry["align_corners"]:
+            pixels = (border + 1) / 2 * (sides - 1)
+        else:
+            pixels = ((border + 1) * sides - 1) / 2
+        return pixels.reshape(*theta.shape[:3], -1, 2)
+
+    def _check_kind(self, what: str, *kinds: str) -> None:
+        if self.kind not in kinds:
+            raise ValueError(
+                f"Only attention of the kind {' or '.join(kinds)} has {what}. "
+                f"Received: kind={self.kind!r}, layer={self.layer!r}"
+            )
+
+
+def look(
+    model: keras.Model,
+    images: np.ndarray,
+    *,
+    layer: str | None = None,
+    item_grid: tuple[int, int] | None = None,
+    glimpse_size: int | None = None,
+    batch_size: int = 500,
+    forced: dict[str, np.ndarray] | None = None,
+) -> Looked:
+    """Runs a model and says what it looked at.
+
+    It looks as the scope `keras_attention.policy(...)` says that is open, and
+    as in evaluation where there is none.
+
+    Args:
+        model: Any Keras model from images to scores of classes with an
+            attention layer of this package in it.
+        images: (N, H, W, C), floating as the model takes them, or uint8,
+            which stands for 0-255 and is scaled to [0, 1].
+        layer: Name of the attention layer, where the model has several; by
+            default the last loop (`RecurrentAttention`), or the only layer.
+        item_grid: (rows, columns) in which the items of item-wise attention
+            lie over the image, row by row; None if they do not.
+        glimpse_size: Side of a glimpse in pixels, for a sensor of your own.
+        batch_size: Images at a time.
+        forced: What hard attention attends to instead, for each image:
+            `{"location": (N, 2)}` or `(N, T, 2)`, or
+            `{"indices": (N, k)}` or `(N, T, k)`.
+
+    Returns:
+        A `Looked`.
+
+    Raises:
+        ValueError: If the model has no attention layer that can be recorded,
+            several among which none was chosen, no scores of classes as
+            output, or the images have another shape.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            "`images` must have the shape (N, H, W, C), none of them 0. "
+            f"Received: images.shape={images.shape}"
+        )
+    forced = forced or {}
+    found = {}
+
+    def run(batch: tf.Tensor, forced: dict) -> tuple[tf.Tensor, dict]:
+        if batch.dtype == tf.uint8:
+            batch = tf.cast(batch, "float32") / 255
+        with _forced(forced), keras_attention.record_attention() as recorded:
+            scores = model(batch, training=False)
+        found["chosen"] = _choose(model, recorded, layer)
+        seen = recorded[found["chosen"][0]]
+        kept = {name: seen[name] for name in KEPT if name in seen}
+        return _scores(model, scores), kept
+
+    traced = tf.function(
+        run,
+        autograph=False,
+        input_signature=[
+            _any_batch(images),
+            {name: _any_batch(value) for name, value in forced.items()},
+        ],
+    )
+    batches = []
+    for start in range(0, len(images), batch_size):
+        rows = slice(start, start + batch_size)
+        given = {name: value[rows] for name, value in forced.items()}
+        batches.append(traced(images[rows], given))
+    scores, attention = tf.nest.map_structure(
+        lambda *parts: np.concatenate([part.numpy() for part in parts]),
+        *batches,
+    )
+    name, found_layer = found["chosen"]
+    mechanism = getattr(found_layer, "cell", found_layer)
+    mechanism = getattr(mechanism, "mechanism", mechanism)
+    attention = _with_axes(found_layer is mechanism, mechanism, attention)
+    shape = images.shape[1:3]
+    kind, geometry = _geometry(mechanism, shape, glimpse_size)
+    if kind == "mask":
+        geometry["map_shape"] = attention["attention_weights"].shape[2:]
+    if kind == "items":
+        geometry["item_grid"] = _check_item_grid(item_grid, attention)
+    return Looked(kind, name, shape, scores, attention, geometry)
+
+
+def attention_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """The loops of a model and its attention layers, by name."""
+    return {
+        layer.name: layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, (layers.RecurrentAttention, Mechanism))
+    }
+
+
+def _any_batch(values: np.ndarray) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *values.shape[1:]), values.dtype)
+
+
+def _forced(forced: dict):
+    if forced:
+        return keras_attention.policy(**forced)
+    return contextlib.nullcontext()
+
+
+def _choose(
+    model: keras.Model, recorded: dict, name: str | None
+) -> tuple[str, keras.layers.Layer]:
+    """The name under which the layer was recorded, and the layer."""
+    known = attention_layers(model)
+    # A layer that is called again is there again, as name_1, name_2, ...
+    found = {
+        key: known[key if key in known else key.rpartition("_")[0]]
+        for key in recorded
+    }
+    if not found:
+        raise ValueError(
+            f"The model {model.name!r} has no attention layer that could be "
+            "recorded: it needs a layer of `keras_attention.layers`, driven "
+            "by `RecurrentAttention` and not by `keras.layers.RNN`."
+        )
+    loops = [
+        key
+        for key, layer in found.items()
+        if isinstance(layer, layers.RecurrentAttention)
+    ]
+    if name is None and (loops or len(found) == 1):
+        name = (loops or list(found))[-1]
+    if name not in found:
+        raise ValueError(
+            f"`layer` must be one of the attention layers of {model.name!r}: "
+            f"{', '.join(found)}. Received: layer={name!r}"
+        )
+    return name, found[name]
+
+
+def _scores(model: keras.Model, outputs: tf.Tensor) -> tf.Tensor:
+    flat = tf.nest.flatten(outputs)
+    if len(flat) != 1 or flat[0].shape.rank not in (2, 3):
+        raise ValueError(
+            f"The model {model.name!r} must return scores of classes, (batch, "
+            "classes) or (batch, steps, classes). Received: outputs of the "
+            f"shapes {[tuple(one.shape) for one in flat]}"
+        )
+    if flat[0].shape[-1] == 1:
+        raise ValueError(
+            f"The model {model.name!r} must return a score for each of at "
+            f"least two classes. Received: outputs.shape={flat[0].shape}"
+        )
+    return tf.cast(flat[0], "float32")
+
+
+def _with_axes(alone: bool, mechanism: Mechanism, attention: dict) -> dict:
+    """Each (N, T, ...), and theta and location of crops (N, T, n, ...)."""
+    if alone:  # it looks once
+        attention = {name: one[:, None] for name, one in attention.items()}
+    if getattr(mechanism, "num_transforms", None) == 1:
+        attention = {name: one[:, :, None] for name, one in attention.items()}
+    return attention
+
+
+def _geometry(
+    mechanism: Mechanism,
+    image_shape: tuple[int, int],
+    glimpse_size: int | None,
+) -> tuple[str, dict]:
+    """The kind of a mechanism, and what says where it looks."""
+    if isinstance(mechanism, layers.SpatialTransformer):
+        names = (
+            "output_shape",
+            "transform",
+            "align_corners",
+            "num_transforms",
+            "interpolation",
+            "padding",
+            "fill_value",
+        )
+        geometry = {name: getattr(mechanism, name) for name in names}
+        # `theta` of the simpler transforms is recorded as their matrix.
+        if geometry["transform"] not in ("projective", "thin_plate_spline"):
+            geometry["transform"] = "affine"
+        return "transformer", geometry
+    if isinstance(mechanism, layers.LocationWiseSoftAttention):
+        return "mask", {}
+    if not isinstance(mechanism, layers.LocationWiseHardAttention):
+        return "items", {}
+    sensor = mechanism.glimpse_sensor
+    glimpse_size = glimpse_size or getattr(sensor, "glimpse_size", None)
+    if not isinstance(glimpse_size, int):
+        raise ValueError(
+            f"The size of the glimpses of {sensor.name!r} is not known: give "
+            f"`glimpse_size`. Received: glimpse_size={glimpse_size!r}"
+        )
+    return "glimpses", {
+        "glimpse_size": glimpse_size,
+        "num_scales": getattr(sensor, "num_scales", 1),
+        "map_shape": _map_shape(mechanism, image_shape),
+    }
+
+
+def _map_shape(
+    mechanism: Mechanism, image_shape: tuple[int, int]
+) -> tuple[int, int]:
+    """Rows and columns of what a mechanism reads; the image's if unknown."""
+    built = mechanism.get_build_config() or {}
+    shapes = built.get(
+        "shapes_dict", {"inputs_shape": built.get("input_shape")}
+    )
+    shape = shapes["inputs_shape"] or (None, None, None, None)
+    return tuple(
+        known or size
+        for known, size in zip(shape[1:3], image_shape, strict=True)
+    )
+
+
+def _check_item_grid(
+    item_grid: tuple[int, int] | None, attention: dict
+) -> tuple[int, int] | None:
+    num_items = attention["attention_weights"].shape[-1]
+    if item_grid is None:
+        return None
+    rows, columns = item_grid
+    if rows * columns != num_items:
+        raise ValueError(
+            f"`item_grid` must have a place for each of the {num_items} "
+            f"items. Received: item_grid={tuple(item_grid)}"
+        )
+    return rows, columns

@@ -16,6 +16,7 @@ width - 1/2. A map is taken to cover the image, each of its places a cell.
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ import tensorflow as tf
 import keras_attention
 from keras_attention import layers, ops
 from keras_attention.layers.mechanism import Mechanism
+from keras_attention.policies.forced import force
 
 # What is kept of what a layer recorded.
 KEPT = (
@@ -34,6 +36,8 @@ KEPT = (
     "theta",
     "entropy",
 )
+# What of it `keras_attention.policy` can force.
+HARD = ("location", "indices")
 # Points along one side of the outline of a thin plate spline.
 SPLINE_POINTS = 9
 
@@ -84,6 +88,10 @@ class Looked:
                 name: value[indices] for name, value in self.attention.items()
             },
         )
+
+    def attending(self, attention: dict[str, np.ndarray]) -> "Looked":
+        """The same, had the layer attended to something else."""
+        return dataclasses.replace(self, attention=attention)
 
     def squares(self, scale: int = 0) -> np.ndarray:
         """The crops of glimpses: (N, T, 4), x_min, y_min, x_max, y_max.
@@ -197,9 +205,11 @@ def look(
             lie over the image, row by row; None if they do not.
         glimpse_size: Side of a glimpse in pixels, for a sensor of your own.
         batch_size: Images at a time.
-        forced: What hard attention attends to instead, for each image:
-            `{"location": (N, 2)}` or `(N, T, 2)`, or
-            `{"indices": (N, k)}` or `(N, T, k)`.
+        forced: What is attended to instead, for each image. Of hard
+            attention `{"location": (N, 2)}` or `(N, T, 2)`, or `{"indices":
+            (N, k)}` or `(N, T, k)`. Of soft attention `{"attention_weights":
+            (N, rows, columns)}` or `(N, items)`; of a transformer `{"theta":
+            (N, n, ...)}`; these at every step.
 
     Returns:
         A `Looked`.
@@ -271,10 +281,16 @@ def _any_batch(values: np.ndarray) -> tf.TensorSpec:
     return tf.TensorSpec((None, *values.shape[1:]), values.dtype)
 
 
-def _forced(forced: dict):
-    if forced:
-        return keras_attention.policy(**forced)
-    return contextlib.nullcontext()
+@contextlib.contextmanager
+def _forced(values: dict) -> Iterator[None]:
+    hard = {name: values[name] for name in values if name in HARD}
+    soft = {name: values[name] for name in values if name not in HARD}
+    with contextlib.ExitStack() as scopes:
+        if hard:
+            scopes.enter_context(keras_attention.policy(**hard))
+        if soft:
+            scopes.enter_context(force(**soft))
+        yield
 
 
 def _choose(

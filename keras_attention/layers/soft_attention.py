@@ -15,7 +15,7 @@ from keras_attention.layers.scores import make_score
 from keras_attention.ops.attention_weights import masked_softmax, sparsemax
 from keras_attention.ops.checks import check_option
 from keras_attention.ops.images import sizes
-from keras_attention.policies import distributions
+from keras_attention.policies import distributions, forced
 
 NORMALIZATIONS = {"softmax": masked_softmax, "sparsemax": sparsemax}
 OUTPUTS = ("expectation", "zero")
@@ -106,6 +106,7 @@ class SoftAttention(Mechanism):
         inputs, keys = inputs["inputs"], inputs["keys"]
         self._check(inputs.shape, None if query is None else query.shape, mask)
         weights = self._weights(self.score(keys, query), mask)
+        weights = forced.instead_of("attention_weights", weights)
         attention = {"attention_weights": weights}
         if choices:
             weights *= choices["keep"]

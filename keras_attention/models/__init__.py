@@ -3,12 +3,14 @@
 from keras_attention.models.baseline import LearnedBaseline
 from keras_attention.models.every_step import every_step
 from keras_attention.models.image_classifier import ImageClassifier
+from keras_attention.models.policy_pretraining import PolicyPretraining
 from keras_attention.models.ram import ram
 from keras_attention.models.reinforce_model import ReinforceModel
 
 __all__ = [
     "ImageClassifier",
     "LearnedBaseline",
+    "PolicyPretraining",
     "ReinforceModel",
     "every_step",
     "ram",

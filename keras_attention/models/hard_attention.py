@@ -1,0 +1,60 @@
+"""The hard attention in a model: which layers choose, and what drives them."""
+
+import dataclasses
+
+from keras_attention.layers.attention_cell import AttentionCell
+from keras_attention.layers.item_wise_hard_attention import (
+    ItemWiseHardAttention,
+)
+from keras_attention.layers.location_wise_hard_attention import (
+    LocationWiseHardAttention,
+)
+from keras_attention.layers.mechanism import Mechanism
+from keras_attention.layers.recurrent_attention import RecurrentAttention
+
+
+@dataclasses.dataclass(frozen=True)
+class HardAttention:
+    """A mechanism that chooses.
+
+    Attributes:
+        mechanism: `ItemWiseHardAttention` or `LocationWiseHardAttention`.
+        cell: the `AttentionCell` around it, or None outside a loop.
+    """
+
+    mechanism: Mechanism
+    cell: AttentionCell | None = None
+
+
+def hard_attention(model):
+    """The hard attention of a model, however deep inside other layers.
+
+    Args:
+        model: any `keras.Model`.
+
+    Returns:
+        Dict of the names of loops and mechanisms to `HardAttention`.
+    """
+    found = {}
+    for layer in model._flatten_layers():
+        cell = layer.cell if isinstance(layer, RecurrentAttention) else None
+        mechanism = layer if cell is None else cell.mechanism
+        if isinstance(
+            mechanism, (ItemWiseHardAttention, LocationWiseHardAttention)
+        ):
+            found[layer.name] = HardAttention(mechanism, cell)
+    return found
+
+
+def called(name, found):
+    """The hard attention that a call was recorded of, or None.
+
+    Args:
+        name: what `record_attention` calls it. A layer that is called again
+            is there again, with a number appended.
+        found: what `hard_attention` returned.
+
+    Returns:
+        `HardAttention`, or None for what is none.
+    """
+    return found.get(name) or found.get(name.rpartition("_")[0])

@@ -1,0 +1,181 @@
+"""Places that are known: what a policy should have chosen.
+
+With some examples comes the place to look at, or the item: a box that someone
+drew, or the centre of what a program put there. The supervised loss is the
+negative log-probability of the known place under the policy, in the state that
+the rollout was in:
+
+    L = - mean over known (b, t) of log p(place[b, t] | query[b, t])
+
+For a `GaussianLocationPolicy` that is, up to a constant, the squared distance
+over 2 stddev^2 from the mean to the place; for items, and for the cells of a
+`GridLocationPolicy`, the cross-entropy. The rollout goes where it goes: only
+the policy is told where it should have gone.
+
+Convention:
+    Places are locations (B, 2), the same for all steps, or (B, T, 2); NaN
+    where the place is not known. Of items they are integers (B,) or (B, T),
+    -1 where the item is not known.
+"""
+
+import tensorflow as tf
+
+from keras_attention.layers.item_wise_hard_attention import (
+    ItemWiseHardAttention,
+)
+from keras_attention.models.hard_attention import called, hard_attention
+
+_LEAST = 1e-37  # a weight below it counts as this
+
+
+def check_weight(supervision):
+    """The weight of the supervised loss; `ValueError` for one below 0."""
+    if not isinstance(supervision, (int, float)) or not supervision >= 0:
+        raise ValueError(
+            "`supervision` must be a number, at least 0. "
+            f"Received: supervision={supervision!r}"
+        )
+    return float(supervision)
+
+
+def split(y, supervised, training):
+    """Targets that come with places: `(labels, places)`, a tuple of two.
+
+    Args:
+        y: that tuple; in evaluation also the labels alone.
+        supervised: whether places come at all.
+        training: whether they are needed.
+
+    Returns:
+        `(labels, places)`, places None where there are none.
+
+    Raises:
+        ValueError: if there are no places in training.
+    """
+    if supervised and isinstance(y, tuple) and len(y) == 2:
+        return y
+    if supervised and training:
+        raise ValueError(
+            "With `supervision` the targets must be a tuple of two, `(labels, "
+            "places)`: NaN, or -1 for items, stands for a place that is not "
+            f"known. Received: y of type {type(y).__name__}"
+        )
+    return y, None
+
+
+def total_loss(model, attention, places, sample_weight=None):
+    """The supervised loss of all hard attention in a model.
+
+    Args:
+        model: a `keras.Model`.
+        attention: what its layers attended to, by name, as
+            `record_attention` gives it.
+        places: what each of them should have chosen.
+        sample_weight: (B * K,), or None.
+
+    Returns:
+        Scalar.
+
+    Raises:
+        ValueError: if places do not have the right shape or dtype.
+    """
+    found = hard_attention(model)
+    total = 0.0
+    for name, attended in attention.items():
+        part = called(name, found)
+        if part is not None:
+            total += supervised_loss(
+                part.mechanism, attended, places, sample_weight
+            )
+    # Gradients of replicas are summed.
+    return total / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def supervised_loss(mechanism, attention, places, sample_weight=None):
+    """The mean negative log-probability of the known places.
+
+    Args:
+        mechanism: the `ItemWiseHardAttention` or `LocationWiseHardAttention`
+            that chose.
+        attention: what it attended to, recorded: `query` (B * K, T, Q), and
+            of items `attention_weights` (B * K, T, N); for a mechanism
+            outside a loop without the T.
+        places: as the module's convention has them, of B examples. The K
+            rollouts of an example are told the same.
+        sample_weight: (B * K,), or None.
+
+    Returns:
+        Scalar, 0 where no place is known.
+
+    Raises:
+        ValueError: if places do not have the right shape or dtype.
+    """
+    items = isinstance(mechanism, ItemWiseHardAttention)
+    name = "attention_weights" if items else "query"
+    seen = attention[name]
+    if len(seen.shape) == 2:
+        seen = seen[:, None]
+    places = _over_time(places, tf.shape(seen), seen.shape[1], items)
+    losses, known = (_of_items if items else _of_locations)(
+        mechanism, seen, places
+    )
+    count = tf.reduce_sum(tf.cast(known, "float32"))
+    if sample_weight is not None:
+        losses *= tf.cast(sample_weight, "float32")[:, None]
+    return tf.reduce_sum(losses) / tf.maximum(count, 1.0)
+
+
+def _of_items(mechanism, attention_weights, indices):
+    """Losses (B, T), 0 where the item is not known, and where it is."""
+    known = indices >= 0
+    chosen = tf.one_hot(indices, attention_weights.shape[-1])
+    weight = tf.reduce_sum(chosen * attention_weights, axis=-1)
+    log_prob = tf.math.log(tf.maximum(weight, _LEAST))
+    return tf.where(known, -log_prob, 0.0), known
+
+
+def _of_locations(mechanism, query, location):
+    """Losses (B, T), 0 where the place is not known, and where it is."""
+    known = tf.reduce_all(tf.math.is_finite(location), axis=-1)
+    location = tf.where(known[..., None], location, 0.0)
+    steps = tf.shape(query)[:2]
+    attention = mechanism.location_policy(
+        mechanism.location_network(tf.reshape(query, (-1, query.shape[-1]))),
+        choices={"location": tf.reshape(location, (-1, 2))},
+    )
+    log_prob = tf.reshape(attention["log_prob"], steps)
+    return tf.where(known, -log_prob, 0.0), known
+
+
+def _over_time(places, shape, num_steps, items):
+    """Places for every step of every rollout: (B * K, T) or (B * K, T, 2)."""
+    places = tf.convert_to_tensor(places)
+    expected = _check_places(places, num_steps, items)
+    places = tf.cast(places, "int32" if items else "float32")
+    if places.shape.rank < len(expected):
+        places = places[:, None]
+    times = shape[0] // tf.shape(places)[0]
+    places = tf.repeat(places, times, axis=0)
+    return tf.broadcast_to(places, (*tf.unstack(shape[:2]), *expected[2:]))
+
+
+def _check_places(places, num_steps, items):
+    """The shape of places for every step, if these can be laid out so."""
+    form, last = ("(batch,)", ()) if items else ("(batch, 2)", (2,))
+    each = ", ".join(map(str, ("batch", num_steps, *last)))
+    right_kind = places.dtype.is_integer if items else places.dtype.is_floating
+    shape = places.shape.as_list()
+    steps = shape[1 : len(shape) - len(last)]
+    if (
+        not right_kind
+        or tuple(shape[len(shape) - len(last) :]) != last
+        or len(steps) > 1
+        or any(None not in (n, num_steps) and n != num_steps for n in steps)
+    ):
+        kind = "integers, -1" if items else "floating, NaN"
+        raise ValueError(
+            f"Known {'items' if items else 'locations'} must be {form} or "
+            f"({each}) {kind} where not known. "
+            f"Received: shape={tuple(shape)}, dtype={places.dtype.name}"
+        )
+    return ("batch", num_steps, *last)

@@ -169,10 +169,10 @@ class MovingAverageBaseline(ReturnsBaseline):
     def expected(self, index, returns, counts, num_samples, training):
         """The average of earlier batches."""
         average = self.averages[index]
-        before = ops.convert_to_tensor(average)
-        if training:
-            average.assign(self._updated(before, returns, counts))
-        return ops.zeros_like(returns) + ops.divide_no_nan(before[0], before[1])
+        expected = ops.divide_no_nan(average[0], average[1])
+        if training:  # after it was read: a variable is read when used
+            average.assign(self._updated(average, returns, counts))
+        return ops.zeros_like(returns) + expected
 
     def get_config(self):
         """The arguments of the constructor."""

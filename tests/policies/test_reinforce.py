@@ -4,31 +4,6 @@ import tensorflow as tf
 
 from keras_attention.policies import distributions, reinforce
 
-SCORES = np.array([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3], [0, 0, 1]], "float32")
-
-
-@pytest.mark.parametrize(
-    "y_true",
-    [
-        np.array([1, 2, 2], "int64"),
-        np.array([1, 2, 2], "uint8"),
-        np.array([1.0, 2.0, 2.0], "float32"),
-        np.array([[1], [2], [2]]),
-        np.eye(3, dtype="float32")[[1, 2, 2]],
-    ],
-    ids=["sparse", "uint8", "float", "column", "one-hot"],
-)
-def test_the_reward_is_1_where_the_class_is_right(y_true):
-    reward = reinforce.correct_at_end(tf.constant(y_true), SCORES)
-    np.testing.assert_array_equal(reward, [1, 0, 1])
-    assert reward.dtype == "float32"
-
-
-@pytest.mark.parametrize("shape", [(4, 1), (4,), (4, 5, 3)])
-def test_scores_that_are_not_of_classes_are_an_error(shape):
-    with pytest.raises(ValueError, match=r"two classes or more.*y_pred.shape"):
-        reinforce.correct_at_end(tf.zeros(4), tf.zeros(shape))
-
 
 def example(batch=3, steps=4):
     generator = np.random.default_rng(0)
@@ -53,6 +28,30 @@ def test_the_baseline_loss_is_the_mean_squared_error():
     for b in range(3):
         terms = [(reward[b] - baseline[b, t]) ** 2 for t in range(4)]
         np.testing.assert_allclose(loss[b], np.mean(terms), rtol=1e-5)
+
+
+def test_returns_are_the_sums_of_what_follows():
+    rewards = np.random.default_rng(0).normal(size=(3, 4))
+    found = reinforce.returns(tf.constant(rewards))
+    for b, t in np.ndindex(3, 4):
+        np.testing.assert_allclose(found[b, t], sum(rewards[b, t:]))
+
+
+def test_choices_that_do_not_count_are_left_out():
+    log_prob, _, baseline = example()
+    returns = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
+    log_prob[1, 2] = -np.inf
+    counts = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], "float32")
+    policy = reinforce.policy_loss(log_prob, returns, baseline, counts)
+    error = reinforce.baseline_loss(returns, baseline, counts)
+    for b, n in enumerate([4, 2, 0]):
+        delta = returns[b, :n] - baseline[b, :n]
+        np.testing.assert_allclose(
+            policy[b], -sum(log_prob[b, :n] * delta), rtol=1e-5
+        )
+        np.testing.assert_allclose(
+            error[b], sum(delta**2) / max(n, 1), rtol=1e-5
+        )
 
 
 def test_gradients_of_the_policy_loss_reach_the_log_probabilities_only():

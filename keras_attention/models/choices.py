@@ -5,6 +5,7 @@ model is shared between replicas.
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -23,10 +24,13 @@ class Choices:
             from a reward, and the `entropy`. A layer outside a loop chooses
             once: T is 1.
         num_samples: number K of rollouts of each input; B counts them.
+        weights: (B,), of mean 1 for each input, or None: how much each
+            rollout counts.
     """
 
     layers: dict = dataclasses.field(default_factory=dict)
     num_samples: int = 1
+    weights: Any = None
 
     @property
     def rewarded(self):
@@ -42,6 +46,19 @@ class Choices:
         return keras.tree.map_structure(
             lambda value: rollouts.repeat(value, self.num_samples), values
         )
+
+    def weighted(self, sample_weight):
+        """Weights of examples, (B, ...) or None, times those of rollouts."""
+        if self.weights is None:
+            return sample_weight
+        if sample_weight is None:  # Keras weighs steps by columns only
+            return self.weights[:, None]
+        return keras.tree.map_structure(self._weigh, sample_weight)
+
+    def _weigh(self, value):
+        ones = (1,) * (len(value.shape) - 1)
+        weights = keras.ops.reshape(self.weights, (-1, *ones))
+        return value * keras.ops.cast(weights, value.dtype)
 
 
 def choices_in(attention, num_samples=1):

@@ -5,11 +5,11 @@ import tensorflow as tf
 from keras import ops
 
 from keras_attention.models import baseline as baselines
-from keras_attention.models import symbolic_calls
+from keras_attention.models import exact_sum, known_places, symbolic_calls
 from keras_attention.models.choices import choices_in, choices_of, keep
 from keras_attention.models.functional_class import functional_class
 from keras_attention.models.weighted_reward import WeightedReward
-from keras_attention.ops.checks import check_count
+from keras_attention.ops.checks import check_count, check_option
 from keras_attention.policies import reinforce, rewards, rollouts, scope
 
 
@@ -49,6 +49,20 @@ class ReinforceModel(keras.Model):
     after it no policy and baseline terms. Nor has one whose reward is NaN or
     infinite; it is left out of the metrics too.
 
+    With `estimator="exact"` nothing is sampled in training: for one
+    `ItemWiseHardAttention` all outcomes are taken, each as a rollout that
+    weighs as much as it is probable. The gradient of the expected reward is
+    then exact, and the loss and the reward are expectations; compiled metrics
+    are of the most probable outcome.
+
+    With `supervision` the targets are a tuple `(labels, places)`: locations
+    (B, 2) or (B, T, 2), NaN where not known (of boxes: `ops.box_centers`), or
+    items (B,) or (B, T), -1 where not known. The gradient is also that of
+
+        supervision * mean over known (b, t) of -log p(place[b, t])
+
+    which `fit` shows as `supervised_loss`. (See also `PolicyPretraining`.)
+
     Use it as `keras.Model` is used: `ReinforceModel(inputs, outputs)`, or as
     the base of a class with a `call`. (`keras.models.clone_model` makes the
     clone with the defaults of the arguments below; `from_config` keeps yours.)
@@ -68,14 +82,20 @@ class ReinforceModel(keras.Model):
         entropy_bonus: coefficient of the entropy of what is chosen; above 0
             more is tried out. It is a variable, see
             `training.EntropySchedule`.
+        estimator: `"score_function"`, REINFORCE on what was sampled, or
+            `"exact"`, the sum over at most 4,096 outcomes, N^T for one of N
+            items at each of T steps.
+        supervision: weight of the supervised loss; above 0 places come with
+            the labels.
         **kwargs: of `keras.Model`.
 
     Raises:
-        ValueError: for an unknown baseline, a number of samples that is not
-            at least 1 (2 for `"leave_one_out"`), a model in which something
-            goes past the hard attention with one row for each example where
-            K are needed; in `fit`, if no layer of the model samples, or the
-            reward has another shape.
+        ValueError: for an unknown baseline or estimator, places or too many
+            outcomes to sum over, a number of samples that is not at least 1
+            (2 for `"leave_one_out"`), a model in which something goes past the
+            hard attention with one row for each example where K are needed; in
+            `fit`, if no layer samples, or rewards or places have another
+            shape.
 
     Example:
     >>> images = keras.Input((28, 28, 1))
@@ -89,6 +109,14 @@ class ReinforceModel(keras.Model):
     >>> sorted(history)  # doctest: +NORMALIZE_WHITESPACE
     ['baseline_error', 'location_stddev', 'loss', 'policy_entropy',
      'reward']
+
+    The digit of some of the images is known to be at the top left:
+
+    >>> model = ReinforceModel(model.inputs, model.outputs, supervision=0.1)
+    >>> model.compile("adam", [loss])
+    >>> places = np.array([[-0.5, -0.5], [-0.4, -0.6]] + 2 * [[np.nan] * 2])
+    >>> "supervised_loss" in model.fit(x, (y, places), verbose=0).history
+    True
 
     Reference:
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
@@ -108,13 +136,23 @@ class ReinforceModel(keras.Model):
         baseline="learned",
         num_samples=1,
         entropy_bonus=0.0,
+        estimator="score_function",
+        supervision=0.0,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         check_count("num_samples", num_samples)
+        check_option("estimator", estimator, exact_sum.ESTIMATORS)
+        if estimator == "exact":
+            exact_sum.check_options(baseline, num_samples)
         self.reward = reward
         self.baseline = baselines.make_baseline(baseline, num_samples)
         self.num_samples = num_samples
+        self.estimator = estimator
+        self.supervision = known_places.check_weight(supervision)
+        self._outcomes = None  # all there are, for the exact sum
+        if supervision:
+            self.supervised_tracker = keras.metrics.Mean("supervised_loss")
         # Not a weight: it comes with the config, files of weights go without.
         self.__dict__["entropy_bonus"] = keras.Variable(
             float(entropy_bonus),
@@ -154,9 +192,12 @@ class ReinforceModel(keras.Model):
         with (
             scope.record_attention() as attention,
             rollouts.rollouts(num_samples, batch_size),
+            exact_sum.forced(self._outcomes, num_samples, batch_size),
         ):
             outputs = super().__call__(*args, **kwargs)
         choices = choices_in(attention, num_samples)
+        if self._outcomes is not None and num_samples > 1:
+            choices = exact_sum.weighed(choices)
         self._prepare_for(choices)
         keep(choices, outputs)
         return outputs
@@ -171,11 +212,14 @@ class ReinforceModel(keras.Model):
     ):
         """The compiled loss, with the gradients of policy and baseline."""
         choices = choices_of(y_pred)
+        y, places = known_places.split(y, self.supervision, training)
         y, sample_weight = choices.repeated((y, sample_weight))
+        sample_weight = choices.weighted(sample_weight)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         reward = WeightedReward(self.reward(y, y_pred), y_pred, sample_weight)
         self.reward_tracker.update_state(reward.total, reward.metric_weight())
         self._update_policy_metrics(choices, reward)
+        supervised = self._supervised_loss(choices, places, reward)
         if not training:
             self._policy_losses(choices, reward, training)
             return loss
@@ -184,12 +228,17 @@ class ReinforceModel(keras.Model):
         losses -= self.entropy_bonus * _entropies(choices, reward)
         # Gradients of replicas are summed.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        extra = ops.mean(reward.weighted(losses)) / replicas
+        extra = ops.mean(reward.weighted(losses)) / replicas + supervised
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """The metrics, means over the rollouts."""
-        y, sample_weight = choices_of(y_pred).repeated((y, sample_weight))
+        choices = choices_of(y_pred)
+        y, _ = known_places.split(y, self.supervision, training=False)
+        if choices.weights is None:
+            y, sample_weight = choices.repeated((y, sample_weight))
+        else:
+            y_pred = exact_sum.most_probable(choices, y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def make_train_function(self, force=False):
@@ -212,6 +261,8 @@ class ReinforceModel(keras.Model):
             "baseline": keras.saving.serialize_keras_object(self.baseline),
             "num_samples": self.num_samples,
             "entropy_bonus": float(self.entropy_bonus.numpy()),
+            "estimator": self.estimator,
+            "supervision": self.supervision,
         }
 
     @classmethod
@@ -255,6 +306,15 @@ class ReinforceModel(keras.Model):
             )
         return losses
 
+    def _supervised_loss(self, choices, places, reward):
+        if places is None:
+            return 0.0
+        loss = known_places.total_loss(
+            self, choices.layers, places, reward.example_weight
+        )
+        self.supervised_tracker.update_state(loss)
+        return self.supervision * loss
+
     def _update_policy_metrics(self, choices, reward):
         for values in choices.layers.values():
             if "entropy" in values:
@@ -293,15 +353,22 @@ class ReinforceModel(keras.Model):
             for value in keras.tree.flatten((args, kwargs))
         )
         inside = rollouts.current() is not None  # of the model outside
-        return 1 if symbolic or inside else self.num_samples
+        return 1 if symbolic or inside else self._num_rollouts()
+
+    def _num_rollouts(self):
+        return (
+            self.num_samples if self._outcomes is None else len(self._outcomes)
+        )
 
     def _run_symbolically(self, *args, **kwargs):
         """Runs the model once to know what it attends to, and how often."""
         choices = symbolic_calls.choices_of_call(self.call, args, kwargs)
         self._prepare_for(choices)
-        if self.num_samples > 1 and choices.rewarded:
+        if self.estimator == "exact":
+            self._outcomes = exact_sum.outcomes_of(self, choices)
+        if self._num_rollouts() > 1 and choices.rewarded:
             symbolic_calls.check_rollouts(
-                self.call, self.num_samples, args, kwargs
+                self.call, self._num_rollouts(), args, kwargs
             )
 
     def _prepare_for(self, choices):

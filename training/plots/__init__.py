@@ -6,7 +6,7 @@ Figures are made without pyplot, so nothing needs a display or is left open.
 from .animation import animation
 from .attention import attention, draw
 from .glimpses import glimpse_geometry, glimpse_paths
-from .rows import png
+from .layout import pixels, png
 
 __all__ = [
     "animation",
@@ -14,5 +14,6 @@ __all__ = [
     "draw",
     "glimpse_geometry",
     "glimpse_paths",
+    "pixels",
     "png",
 ]

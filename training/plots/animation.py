@@ -11,7 +11,8 @@ import numpy as np
 
 from ..looking import Looked
 from .attention import make_rows
-from .rows import Row, draw_rows
+from .layout import draw_rows, pixels
+from .rows import Row
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,7 +68,4 @@ def _frame(rows: Sequence[Row], step: int) -> Image:
     from PIL import Image
 
     figure = draw_rows([dataclasses.replace(row, shown=[step]) for row in rows])
-    figure.canvas.draw()
-    return Image.fromarray(
-        np.asarray(figure.canvas.buffer_rgba())[..., :3]
-    ).quantize(128)
+    return Image.fromarray(pixels(figure)).quantize(128)

@@ -13,9 +13,10 @@ from keras_attention import models
 from ..looking import Looked, look
 from .bars import probabilities_of
 from .glimpses import glimpse_row
+from .layout import draw_rows
 from .masks import item_row, mask_row
-from .pixels import Shown
-from .rows import Row, draw_rows
+from .rows import Row
+from .shown import Shown
 from .transformer import transformer_row
 
 if TYPE_CHECKING:
@@ -72,14 +73,8 @@ def attention(
         ValueError: If the model has no attention layer, or the arguments are
             not of one length.
     """
-    looked = look(model, images, **options)
-    return draw(
-        looked,
-        images,
-        titles=titles,
-        boxes=boxes,
-        step_scores=scores_of_steps(model, images),
-    )
+    looked = look(_stepwise(model), images, **options)
+    return draw(looked, images, titles=titles, boxes=boxes)
 
 
 def draw(
@@ -136,18 +131,12 @@ def make_rows(
     return rows
 
 
-def scores_of_steps(
-    model: keras.Model, images: np.ndarray
-) -> np.ndarray | None:
-    """(N, T, K) scores after every step, or None of a model without."""
+def _stepwise(model: keras.Model) -> keras.Model:
+    """The model that answers after every step, or the model itself."""
     try:
-        every_step = models.every_step(model)
-    except ValueError:  # it says that the model has no such steps
-        return None
-    images = np.asarray(images)
-    if images.dtype == np.uint8:
-        images = images.astype("float32") / 255
-    return keras.ops.convert_to_numpy(every_step(images, training=False))
+        return models.every_step(model)
+    except ValueError:  # it says why the model has no such answers
+        return model
 
 
 def _answer(scores: np.ndarray) -> str:

@@ -12,8 +12,9 @@ from keras_attention import layers, ops
 
 from ..looking import Looked
 from . import marks
-from .pixels import Shown
-from .rows import Row, Step, draw_rows
+from .layout import draw_rows
+from .rows import Row, Step
+from .shown import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

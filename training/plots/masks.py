@@ -5,8 +5,8 @@ import numpy as np
 
 from ..looking import Looked
 from . import marks
-from .pixels import Shown
 from .rows import Row, Step
+from .shown import Shown
 
 # Of what is looked at, and of what is not looked at at all.
 GLOW = np.array([1.0, 0.55, 0.0])
@@ -65,7 +65,8 @@ def _glowing(
 ) -> np.ndarray:
     """An image in grey that glows where the mask is, the more the higher."""
     pixels = _enlarged(pixels, interpolation="nearest")
-    mask = _resized(mask[..., None], pixels.shape[:2], interpolation)
+    mask = np.nan_to_num(mask)[..., None]
+    mask = _resized(mask, pixels.shape[:2], interpolation)
     mask = np.clip(mask / max(float(mask.max()), 1e-9), 0, 1)
     grey = pixels[..., :3].mean(axis=-1, keepdims=True)
     # Not as bright as the glow, which stands out on white images too.

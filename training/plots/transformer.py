@@ -5,8 +5,8 @@ import numpy as np
 from keras_attention import ops
 
 from ..looking import Looked
-from .pixels import Shown
 from .rows import Row, Step
+from .shown import Shown
 
 
 def transformer_row(looked: Looked, index: int, shown: Shown) -> Row:

@@ -6,7 +6,7 @@ from keras_attention import models
 from keras_attention.training import plots
 from keras_attention.training.looking import Looked
 from keras_attention.training.plots.glimpses import glimpse_row
-from keras_attention.training.plots.pixels import Shown
+from keras_attention.training.plots.shown import Shown
 
 
 def draw(images, locations, **options):

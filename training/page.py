@@ -20,10 +20,14 @@ _PAGE = """<!doctype html>
   figure {{ margin: 2rem 0; }}
   figcaption {{ margin-bottom: .5rem; }}
   img {{ max-width: 100%; background: white; border-radius: 6px; }}
+  svg {{ max-width: 100%; height: auto; }}
+  svg text {{ fill: currentColor; font-size: 13px; }}
+  .wide {{ overflow-x: auto; }}
 </style>
 <h1>{title}</h1>
 <p>{introduction}</p>
 <table>{rows}</table>
+{blocks}
 {figures}
 </html>
 """
@@ -34,6 +38,7 @@ def page(
     introduction: str,
     figures_table: Mapping[str, str],
     pictures: Sequence[tuple[str, bytes]],
+    blocks: Sequence[str] = (),
 ) -> str:
     """Writes a page.
 
@@ -42,6 +47,7 @@ def page(
         introduction: A paragraph.
         figures_table: Names and values, shown as a table.
         pictures: Captions and PNG files, which are put into the page.
+        blocks: HTML to show between the table and the pictures, as it is.
 
     Returns:
         The HTML.
@@ -60,5 +66,6 @@ def page(
         title=html.escape(title),
         introduction=html.escape(introduction),
         rows=rows,
+        blocks="\n".join(blocks),
         figures=figures,
     )

@@ -1,0 +1,410 @@
+"""Tells where a model fails: in the wrong place, or in reading the right one.
+
+The same trained recogniser is asked what it reads when it looks as it
+learned to, and when it is shown where what matters is:
+
+    attention error   = error as learned - error at the truth (the oracle)
+    recognition error = error at the truth
+
+Both with an interval that holds 95 of 100 bootstrap samples of the images.
+Besides, every image is put into one of four cells: what matters was in view,
+or not; the answer was right, or wrong. What follows from the figures is in
+`training.verdict`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+import keras_attention
+from keras_attention import models
+
+from .coverage import Objects
+from .elsewhere import ORACLE, averaged_scores, is_hard, look_elsewhere
+from .elsewhere import probabilities as as_probabilities
+from .examples import Examples, read_examples
+from .looking import Looked, look
+from .verdict import judge
+from .views import View, view, view_by_chance, widest_share
+
+NUM_BOOTSTRAPS = 2000
+# Of each cell, how many of its worst examples are kept for the page.
+NUM_WORST = 4
+CELLS = ("hit_right", "hit_wrong", "missed_right", "missed_wrong")
+REDUCED_CELLS = ("right", "wrong")
+
+
+@dataclass(frozen=True, eq=False)
+class Worst:
+    """The worst of a cell: most sure if wrong, least sure if right."""
+
+    indices: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray
+    looked: Looked
+    boxes: np.ndarray | None
+
+
+class Diagnosis(dict):
+    """The figures, plain numbers and texts that JSON can hold.
+
+    Attributes:
+        worst: `Worst` examples by the name of their cell, for the pictures of
+            the page. They are not among the figures.
+    """
+
+    def __init__(self, figures: dict, worst: dict[str, Worst]):
+        super().__init__(figures)
+        self.worst = worst
+
+
+def diagnose(
+    model: keras.Model,
+    dataset: Any,
+    *,
+    threshold: float = 0.5,
+    num_averaged: int = 0,
+    seed: int = 0,
+    **looking: Any,
+) -> Diagnosis:
+    """Tells whether a model looks at the wrong place or reads wrongly.
+
+    Args:
+        model: Any Keras model from images to scores of classes, with an
+            attention layer of this package in it.
+        dataset: Images, labels and, where they are known, boxes or masks of
+            what matters: a `CanvasSet`, a dict, a tuple, or a
+            `tf.data.Dataset` of dicts or tuples; see
+            `training.examples.read_examples`. Without boxes or masks the
+            diagnosis is a reduced one.
+        threshold: From which part of the best possible share on an object is
+            in view, see `training.views`.
+        num_averaged: Of how many samples of hard attention the probabilities
+            are averaged as a further policy; 0 for none.
+        seed: Of sampled and random places, and of the bootstrap.
+        **looking: `layer`, `item_grid`, `glimpse_size` and `batch_size`, as
+            of `training.looking.look`.
+
+    Returns:
+        A dict, see `docs/diagnosis.md`. All errors are in percent.
+
+    Raises:
+        ValueError: If the model has no attention, or the data set is not as
+            it should be.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(
+            "`threshold` must lie above 0 and up to 1. "
+            f"Received: threshold={threshold}"
+        )
+    examples = read_examples(dataset)
+    generator = np.random.default_rng(seed)
+    stepwise, notes = _stepwise(model)
+    with _noise_of_its_own(model, seed):
+        with keras_attention.policy("mode"):
+            learned = look(stepwise, examples.images, **looking)
+        _check_labels(examples.labels, learned.final_scores.shape[1])
+        objects = _objects(examples, learned, notes)
+        runs = look_elsewhere(
+            stepwise, examples.images, learned, objects, generator, looking
+        )
+        scores = {name: run.final_scores for name, run in runs.items()}
+        if num_averaged and is_hard(learned):
+            scores["averaged"] = averaged_scores(
+                model,
+                examples.images,
+                num_averaged,
+                looking.get("batch_size", 500),
+            )
+    labels = examples.labels
+    wrong = {name: _wrong(values, labels) for name, values in scores.items()}
+    figures = {
+        "model": model.name,
+        "layer": learned.layer,
+        "kind": learned.kind,
+        "hard": is_hard(learned),
+        "num_images": len(labels),
+        "num_classes": learned.final_scores.shape[1],
+        "num_steps": learned.num_steps,
+        "threshold": threshold,
+        **_of_errors(wrong, runs, labels, generator),
+        **_of_views(learned, objects, wrong, labels, threshold, generator),
+        "spread": _spread(learned),
+        "confused": _confused(runs.get(ORACLE, learned), labels),
+        "notes": notes,
+    }
+    hits = figures.pop("hits")
+    figures["classes"] = _classes(
+        labels, wrong["learned"], hits, figures["num_classes"]
+    )
+    worst = _worst(examples, learned, objects, wrong["learned"], hits)
+    figures["examples"] = {
+        name: one.indices.tolist() for name, one in worst.items()
+    }
+    return Diagnosis({**judge(figures), **figures}, worst)
+
+
+def _stepwise(model: keras.Model) -> tuple[keras.Model, list[str]]:
+    """The model that answers after every glimpse, or the model itself."""
+    try:
+        return models.every_step(model), []
+    except ValueError as error:
+        return model, [f"No errors after every step: {error}"]
+
+
+@contextlib.contextmanager
+def _noise_of_its_own(model: keras.Model, seed: int) -> Iterator[None]:
+    """Makes samples repeatable; leaves the model's random numbers alone."""
+    states = [
+        variable
+        for variable in model.variables
+        if variable.path.endswith("seed_generator_state")
+    ]
+    before = [state.numpy() for state in states]
+    for i, state in enumerate(states):
+        state.assign(np.array([seed, i], "uint32"))
+    try:
+        yield
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
+
+
+def _check_labels(labels: np.ndarray, num_classes: int) -> None:
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"`labels` must lie in 0 .. {num_classes - 1}, the classes that "
+            f"the model scores. Received: {labels.min()} .. {labels.max()}"
+        )
+
+
+def _objects(
+    examples: Examples, learned: Looked, notes: list[str]
+) -> Objects | None:
+    if not examples.has_objects:
+        notes.append(
+            "Without boxes or masks of the objects it cannot be told whether "
+            "the place or the reading was wrong."
+        )
+        return None
+    if learned.kind == "items" and learned.geometry["item_grid"] is None:
+        notes.append(
+            "It is not known where the items lie in the image: give "
+            "`item_grid=(rows, columns)` to use the boxes."
+        )
+        return None
+    return Objects.of(examples)
+
+
+def _wrong(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether each answer is wrong; one that is no number is."""
+    is_number = np.isfinite(scores).all(axis=-1)
+    return (scores.argmax(axis=-1) != labels) | ~is_number
+
+
+def _of_errors(
+    wrong: dict[str, np.ndarray],
+    runs: dict[str, Looked],
+    labels: np.ndarray,
+    generator: np.random.Generator,
+) -> dict:
+    """Errors under every policy, and what part of them is whose."""
+    policies = {}
+    for name, one in wrong.items():
+        policies[name] = {
+            **_interval(one.astype("float64"), generator),
+            "errors": int(one.sum()),
+            "errors_per_step_percent": _per_step(runs.get(name), labels),
+        }
+    figures = {"policies": policies}
+    learned = wrong["learned"].astype("float64")
+    oracle = wrong.get(ORACLE)
+    figures["attention_error"] = figures["recognition_error"] = None
+    if oracle is not None:
+        figures["attention_error"] = _interval(learned - oracle, generator)
+        figures["recognition_error"] = {
+            name: policies[ORACLE][name] for name in ("percent", "interval")
+        }
+    return figures
+
+
+def _interval(values: np.ndarray, generator: np.random.Generator) -> dict:
+    """The mean in percent, and where 95 of 100 bootstrap samples have it.
+
+    A sample draws as many images as there are, with replacement; `values` of
+    one image stay together, so that differences are paired.
+    """
+    # There are at most three different values: draw how often each comes.
+    kinds, counts = np.unique(values, return_counts=True)
+    count = len(values)
+    drawn = generator.multinomial(count, counts / count, NUM_BOOTSTRAPS)
+    means = 100 * drawn @ kinds / count
+    low, high = np.percentile(means, [2.5, 97.5])
+    return {
+        "percent": _rounded(100 * values.mean()),
+        "interval": [_rounded(low), _rounded(high)],
+    }
+
+
+def _per_step(looked: Looked | None, labels: np.ndarray) -> list | None:
+    if looked is None or looked.scores.ndim == 2:
+        return None
+    steps = np.moveaxis(looked.scores, 1, 0)
+    return [_percent(_wrong(scores, labels)) for scores in steps]
+
+
+def _of_views(
+    learned: Looked,
+    objects: Objects | None,
+    wrong: dict[str, np.ndarray],
+    labels: np.ndarray,
+    threshold: float,
+    generator: np.random.Generator,
+) -> dict:
+    """What was in view; and for every image whether it ever was."""
+    if objects is None:
+        names = ("views", "table", "halves", "widest_share_percent", "hits")
+        return dict.fromkeys(names)
+    seen = view(learned, objects, threshold)
+    chance = view_by_chance(learned, objects, threshold, generator)
+    widest = widest_share(learned, objects)
+    hits = seen.hits.any(axis=1)
+    cells = _cells(wrong["learned"], hits)
+    return {
+        "views": {"learned": _figures(seen), "chance": _figures(chance)},
+        "table": {name: int(rows.sum()) for name, rows in cells.items()},
+        "halves": _halves(objects.centres, hits),
+        "widest_share_percent": None
+        if widest is None
+        else _rounded(100 * np.median(widest)),
+        "hits": hits,
+    }
+
+
+def _figures(seen: View) -> dict:
+    return {
+        "any_percent": _percent(seen.hits.any(axis=1)),
+        "last_percent": _percent(seen.hits[:, -1]),
+        "per_step_percent": [_percent(hits) for hits in seen.hits.T],
+        "share_percent": _percent(seen.shares),
+        "best_share_percent": _percent(seen.best),
+        "overlap_percent": None
+        if seen.overlaps is None
+        else _percent(seen.overlaps),
+    }
+
+
+def _cells(wrong: np.ndarray, hits: np.ndarray | None) -> dict:
+    """Which images are in which cell."""
+    if hits is None:
+        values = (~wrong, wrong)
+        return dict(zip(REDUCED_CELLS, values, strict=True))
+    values = (hits & ~wrong, hits & wrong, ~hits & ~wrong, ~hits & wrong)
+    return dict(zip(CELLS, values, strict=True))
+
+
+def _classes(
+    labels: np.ndarray,
+    wrong: np.ndarray,
+    hits: np.ndarray | None,
+    num_classes: int,
+) -> list[dict]:
+    """The table of every class; what has no images has no percentages."""
+    rows = []
+    for label in range(num_classes):
+        here = labels == label
+        cells = _cells(wrong[here], None if hits is None else hits[here])
+        rows.append(
+            {
+                "class": label,
+                "images": int(here.sum()),
+                "error_percent": _percent(wrong[here]),
+                "hit_percent": None if hits is None else _percent(hits[here]),
+                **{name: int(one.sum()) for name, one in cells.items()},
+            }
+        )
+    return rows
+
+
+def _halves(centres: np.ndarray, hits: np.ndarray) -> dict:
+    """How often what lies in each half of the image is in view."""
+    halves = {
+        "left": centres[:, 0] < 0,
+        "right": centres[:, 0] > 0,
+        "top": centres[:, 1] < 0,
+        "bottom": centres[:, 1] > 0,
+    }
+    return {
+        name: {"images": int(here.sum()), "hit_percent": _percent(hits[here])}
+        for name, here in halves.items()
+    }
+
+
+def _confused(looked: Looked, labels: np.ndarray) -> dict | None:
+    """The two classes that are taken for each other most often."""
+    scores = looked.final_scores
+    num_classes = scores.shape[1]
+    pairs = labels.astype("int64") * num_classes + scores.argmax(axis=1)
+    counts = np.bincount(pairs, minlength=num_classes**2)
+    counts = counts.reshape(num_classes, num_classes)
+    np.fill_diagonal(counts, 0)
+    errors = int(counts.sum())
+    if errors == 0:
+        return None
+    both = np.triu(counts + counts.T)
+    first, second = np.unravel_index(both.argmax(), both.shape)
+    return {
+        "classes": [int(first), int(second)],
+        "errors": int(both[first, second]),
+        "of_errors": errors,
+    }
+
+
+def _spread(looked: Looked) -> float | None:
+    """How far the places of a step lie apart from image to image.
+
+    The standard deviation of x and y over the images, of the step where it is
+    largest; the image is 2 wide.
+    """
+    if looked.kind not in ("glimpses", "transformer"):
+        return None
+    location = looked.attention["location"]
+    spread = location.std(axis=0, dtype="float64")  # (T, ..., 2)
+    return _rounded(spread.mean(axis=-1).max())
+
+
+def _worst(
+    examples: Examples,
+    looked: Looked,
+    objects: Objects | None,
+    wrong: np.ndarray,
+    hits: np.ndarray | None,
+) -> dict[str, Worst]:
+    sure = as_probabilities(looked.final_scores).numpy().max(axis=1)
+    worst = {}
+    for name, rows in _cells(wrong, hits).items():
+        indices = np.flatnonzero(rows)
+        by = sure[indices] if name.endswith("right") else -sure[indices]
+        indices = indices[np.argsort(by, kind="stable")][:NUM_WORST]
+        if len(indices):
+            worst[name] = Worst(
+                indices,
+                examples.images[indices],
+                examples.labels[indices],
+                looked.take(indices),
+                None if objects is None else objects.normalised[indices],
+            )
+    return worst
+
+
+def _percent(values: np.ndarray) -> float | None:
+    """The mean in percent, None of nothing."""
+    return _rounded(100 * np.mean(values)) if np.size(values) else None
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 3) if np.isfinite(value) else None

@@ -1,7 +1,7 @@
 """Training: data, recipes, run folders and pictures."""
 
 from .attention_board import AttentionBoard
-from .callbacks import StddevSchedule
+from .callbacks import EntropySchedule, StddevSchedule
 from .canvases import Canvas, CanvasSet, fixed_set, training_dataset
 from .diagnosis import Diagnosis, diagnose
 from .diagnosis_page import write_diagnosis
@@ -17,6 +17,7 @@ __all__ = [
     "CanvasSet",
     "Diagnosis",
     "Digits",
+    "EntropySchedule",
     "Looked",
     "RunError",
     "RunFolder",

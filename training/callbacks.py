@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_attention.layers import GaussianLocationPolicy
+from keras_attention.models import ReinforceModel
 
 from .run_folder import RunError, RunFolder
 
@@ -65,6 +66,47 @@ class StddevSchedule(keras.callbacks.Callback):
             now = policy.stddev.numpy()
             mean = np.prod(now) ** (1 / now.size)
             policy.stddev.assign(stddev * now / mean)
+
+
+class EntropySchedule(keras.callbacks.Callback):
+    """Changes the entropy bonus of a `ReinforceModel` from epoch to epoch.
+
+    Much at first, so that choices stay open while nothing is known of them;
+    little or nothing at the end. It goes in equal steps.
+
+    Args:
+        first: Coefficient of the entropy in the first epoch.
+        last: Coefficient in the last one, and after it.
+        epochs: Number of epochs.
+
+    Raises:
+        ValueError: When training starts, if the model has no entropy bonus.
+
+    Example:
+    >>> model.fit(images, labels, epochs=20, callbacks=[
+    ...     EntropySchedule(first=0.01, last=0.0, epochs=20)
+    ... ])
+    """
+
+    def __init__(self, first: float, last: float, epochs: int):
+        super().__init__()
+        self.first = first
+        self.last = last
+        self.epochs = epochs
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Checks that the model has an entropy bonus."""
+        if not isinstance(self.model, ReinforceModel):
+            raise ValueError(
+                "`EntropySchedule` needs a `ReinforceModel`. "
+                f"Received: model={self.model.name!r}"
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Sets the coefficient."""
+        done = min(epoch / max(self.epochs - 1, 1), 1.0)
+        bonus = self.first + (self.last - self.first) * done
+        self.model.entropy_bonus.assign(bonus)
 
 
 class Seconds(keras.callbacks.Callback):

@@ -172,7 +172,8 @@ class RecurrentAttention(keras.layers.Layer):
         with scope.record_nothing():
             states, history = run(step, states, num_steps)
         outputs = history.pop("output")
-        scope.record(self.name, dict(history))
+        masked = {} if static or mask is None else {"mask": mask}
+        scope.record(self.name, {**history, **masked})
         history.pop("query")
         results = [outputs if self.return_sequences else outputs[:, -1]]
         if self.return_state:

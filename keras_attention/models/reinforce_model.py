@@ -4,13 +4,18 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_attention.models import baseline as baselines
-from keras_attention.models import exact_sum, known_places, symbolic_calls
+from keras_attention.models import (
+    exact_sum,
+    known_places,
+    policy_losses,
+    symbolic_calls,
+)
+from keras_attention.models.baseline import make_baseline
 from keras_attention.models.choices import choices_in, choices_of, keep
 from keras_attention.models.functional_class import functional_class
 from keras_attention.models.weighted_reward import WeightedReward
 from keras_attention.ops.checks import check_count, check_option
-from keras_attention.policies import reinforce, rewards, rollouts, scope
+from keras_attention.policies import rewards, rollouts, scope
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -146,7 +151,7 @@ class ReinforceModel(keras.Model):
         if estimator == "exact":
             exact_sum.check_options(baseline, num_samples)
         self.reward = reward
-        self.baseline = baselines.make_baseline(baseline, num_samples)
+        self.baseline = make_baseline(baseline, num_samples)
         self.num_samples = num_samples
         self.estimator = estimator
         self.supervision = known_places.check_weight(supervision)
@@ -217,18 +222,19 @@ class ReinforceModel(keras.Model):
         sample_weight = choices.weighted(sample_weight)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         reward = WeightedReward(self.reward(y, y_pred), y_pred, sample_weight)
-        self.reward_tracker.update_state(reward.total, reward.metric_weight())
-        self._update_policy_metrics(choices, reward)
+        losses = policy_losses.policy_and_baseline_losses(
+            choices, reward, self.baseline, training
+        )
+        self._update_metrics(choices, reward, losses)
         supervised = self._supervised_loss(choices, places, reward)
         if not training:
-            self._policy_losses(choices, reward, training)
             return loss
         self._check_chosen(choices)
-        losses = self._policy_losses(choices, reward, training)
-        losses -= self.entropy_bonus * _entropies(choices, reward)
+        extra = sum(policy + error for policy, error in losses)
+        extra -= self.entropy_bonus * policy_losses.entropy_sum(choices, reward)
         # Gradients of replicas are summed.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        extra = ops.mean(reward.weighted(losses)) / replicas + supervised
+        extra = ops.mean(reward.weighted(extra)) / replicas + supervised
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -277,35 +283,6 @@ class ReinforceModel(keras.Model):
         }
         return super().from_config({**config, **parts}, custom_objects)
 
-    def _policy_losses(self, choices, reward, training):
-        """Of policy and baseline, for each example."""
-        earned = {
-            name: reward.of_choices(values["log_prob"])
-            for name, values in choices.rewarded.items()
-        }
-        expected = baselines.expected_rewards(
-            self.baseline,
-            queries={
-                name: values["query"]
-                for name, values in choices.rewarded.items()
-            },
-            returns={name: returns for name, (returns, _) in earned.items()},
-            counts={name: counts for name, (_, counts) in earned.items()},
-            num_samples=choices.num_samples,
-            training=training,
-        )
-        losses = 0.0
-        for name, (returns, counts) in earned.items():
-            error = reinforce.baseline_loss(returns, expected[name], counts)
-            self.baseline_tracker.update_state(error, reward.metric_weight())
-            losses += error + reinforce.policy_loss(
-                choices.rewarded[name]["log_prob"],
-                returns,
-                expected[name],
-                counts,
-            )
-        return losses
-
     def _supervised_loss(self, choices, places, reward):
         if places is None:
             return 0.0
@@ -315,15 +292,16 @@ class ReinforceModel(keras.Model):
         self.supervised_tracker.update_state(loss)
         return self.supervision * loss
 
-    def _update_policy_metrics(self, choices, reward):
+    def _update_metrics(self, choices, reward, losses):
+        weight = reward.metric_weight()
+        self.reward_tracker.update_state(reward.total, weight)
+        for _, error in losses:
+            self.baseline_tracker.update_state(error, weight)
+        for entropy, counts in policy_losses.entropies(choices, reward):
+            self.entropy_tracker.update_state(entropy, reward.weighted(counts))
         for values in choices.layers.values():
-            if "entropy" in values:
-                _, counts = reward.of_choices(values["entropy"])
-                self.entropy_tracker.update_state(
-                    values["entropy"], reward.weighted(counts)
-                )
             if "location_mean" in values:
-                _, counts = reward.of_choices(values["location_mean"][..., 0])
+                _, counts = reward.of_choices(values)
                 self.location_tracker.update_state(
                     values["location_mean"],
                     values["location"],
@@ -382,20 +360,9 @@ class ReinforceModel(keras.Model):
                 for name, values in choices.rewarded.items()
             }
             self.baseline.build(shapes)
-            self.baseline.built = True
 
     def _retrace(self, function):
         policy = scope.policy_scope()
         changed = self._traced_under.get(function) is not policy
         self._traced_under[function] = policy
         return changed
-
-
-def _entropies(choices, reward):
-    """The sum of the entropies of all choices, for each example."""
-    entropies = 0.0
-    for values in choices.layers.values():
-        if "entropy" in values:
-            _, counts = reward.of_choices(values["entropy"])
-            entropies += ops.sum(values["entropy"] * counts, axis=1)
-    return entropies

@@ -134,7 +134,7 @@ class MovingAverageBaseline(ReturnsBaseline):
     after n batches; nothing is expected before the first. The average is
     used first and updated then, so it does not depend on the choices of this
     batch. Each choice has its own; where the number of choices is not known
-    beforehand, all share one.
+    beforehand, all share one. Under `tf.distribute` each replica has its own.
 
     Args:
         momentum: how much of the average each batch leaves, in [0, 1).
@@ -155,11 +155,15 @@ class MovingAverageBaseline(ReturnsBaseline):
 
     def build(self, queries_shape):
         """An average for each choice of each attention layer."""
+        # Each replica has averages of its own; a file gets their mean.
         self.averages = [
-            self.add_weight(
+            keras.Variable(
+                "zeros",
                 shape=(2, shape[1] or 1),
-                initializer="zeros",
+                dtype="float32",
                 trainable=False,
+                autocast=False,
+                synchronization="on_read",
                 aggregation="mean",
                 name=f"average_{index}",
             )

@@ -61,11 +61,12 @@ class WeightedReward:
         weight = ops.cast(self.example_weight, values.dtype)
         return values * ops.reshape(weight, (-1, *ones))
 
-    def of_choices(self, like):
+    def of_choices(self, chosen):
         """What each choice of a layer earned, and whether it counts.
 
         Args:
-            like: (B, T) of the layer.
+            chosen: what the layer chose, (B, T, ...) tensors by name; where
+                a sequence was masked with its `mask`.
 
         Returns:
             `(returns, counts)`, each (B, T).
@@ -73,19 +74,21 @@ class WeightedReward:
         Raises:
             ValueError: if there are rewards for another number of choices.
         """
-        steps = like.shape[1]
-        dense = len(self.values.shape) == 2
-        returns = reinforce.returns(self.values) if dense else self.total
-        if dense and steps == 1:  # what is chosen once earns all of it
-            returns = self.total
-        elif dense and None not in (steps, returns.shape[1]):
-            _check_steps(returns.shape, steps)
-        returns = returns if len(returns.shape) == 2 else returns[:, None]
-        counts = self.counts
-        if (counts.shape[1] != steps and not dense) or steps == 1:
-            counts = counts[:, :1]
-        zeros = ops.zeros_like(like, "float32")
-        return returns + zeros, counts + zeros
+        zeros = ops.zeros_like(chosen["query"][..., 0], "float32")  # (B, T)
+        counts = _of_steps(self.counts, zeros.shape[1]) + zeros
+        if "mask" in chosen:
+            counts *= ops.cast(chosen["mask"], "float32")
+        if len(self.values.shape) == 1:
+            return self.total[:, None] + zeros, counts
+        _check_steps(self.values.shape, zeros.shape[1])
+        returns = reinforce.returns(self.values)
+        return _of_steps(returns, zeros.shape[1]) + zeros, counts
+
+
+def _of_steps(values, num_choices):
+    """What comes after every choice: all, after one outside the steps."""
+    known = None not in (values.shape[1], num_choices)
+    return values[:, :1] if known and values.shape[1] != num_choices else values
 
 
 def _weights(sample_weight, y_pred):
@@ -128,7 +131,7 @@ def _check_shape(reward, y_pred):
 
 
 def _check_steps(shape, steps):
-    if shape[1] != steps:
+    if steps != 1 and None not in (shape[1], steps) and shape[1] != steps:
         raise ValueError(
             "`reward` must return one number for each example, (batch,), or "
             f"one after each choice, (batch, {steps}). "

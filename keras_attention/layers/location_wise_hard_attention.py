@@ -47,12 +47,12 @@ class LocationWiseHardAttention(Mechanism):
           dL/dstddev = dL/dx' dx'/d[X', Y'] noise
 
       Unbiased, as the score function is, for a loss that can be
-      differentiated, and of much lower variance; but a crop knows only the
-      pixels next to it. A clipped sample has no gradient, as the loss does
-      not change with it: a mean many deviations outside the image learns
-      nothing. There is no `log_prob`, so no reward trains it. A place that
-      is given, random or the centre has no gradient; the mode has that of
-      the mean.
+      differentiated; of much lower variance where the loss is nearly
+      straight within a deviation, of higher where it turns often. A clipped
+      sample has no gradient, as the loss does not change with it: a mean
+      many deviations outside the image learns nothing. There is no
+      `log_prob`, so no reward trains it. A place that is given, random or
+      the centre has no gradient; the mode has that of the mean.
 
     Every part can be replaced by a layer of your own.
 

@@ -232,7 +232,9 @@ def test_a_loop_has_the_gradients_of_its_steps_one_by_one(estimator):
 
 
 def test_xla_compiles_a_loop_over_any_batch():
-    _, loop = twins(make("straight_through", expectation_rate=0.5))
+    _, loop = twins(
+        make("straight_through", score="state", expectation_rate=0.5)
+    )
     shape = tf.TensorSpec((None, 5, 4))
     for value in tf.function(
         lambda items: gradients_of(loop, items), [shape], jit_compile=True

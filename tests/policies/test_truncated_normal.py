@@ -89,12 +89,13 @@ def test_all_is_finite_wherever_the_mean_lies(stddev):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch([mean, width])
             normal = TruncatedNormal(mean, width)
-            places = tf.stop_gradient(normal.sample(noise))
+            moved = normal.sample(noise)
+            places = tf.stop_gradient(moved)
             log_prob, entropy = normal.log_prob(places), normal.entropy()
         assert np.all(np.abs(places) <= 1)
         gradients = [
             tape.gradient(target, source)
-            for target in (log_prob, entropy)
+            for target in (log_prob, entropy, moved)
             for source in (mean, width)
         ]
         for value in (log_prob, entropy, *gradients):
@@ -121,6 +122,41 @@ def test_gradients_are_those_of_scipy(stddev):
         - scipys(m, stddev - step).logpdf(place)
     ) / (2 * step)
     np.testing.assert_allclose(to_width[:, 1], expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("stddev", [0.05, 0.3, 1.0, 5.0])
+@pytest.mark.parametrize("mean", [0.0, 0.4, -0.95, 1.3, -2.0])
+def test_samples_move_with_the_quantiles_of_scipy(stddev, mean):
+    noise = np.linspace(-3, 3, 13)
+    quantile, step = stats.norm.cdf(noise), 1e-5
+    means = tf.Variable(both(np.full(13, mean)))
+    widths = tf.Variable(both(np.full(13, stddev)))
+    with tf.GradientTape() as tape:
+        places = TruncatedNormal(means, widths).sample(both(noise))
+    to_mean, to_width = tape.gradient(places, [means, widths])
+    expected = (
+        scipys(mean + step, stddev).ppf(quantile)
+        - scipys(mean - step, stddev).ppf(quantile)
+    ) / (2 * step)
+    np.testing.assert_allclose(to_mean[:, 0], expected, atol=1e-4)
+    expected = (
+        scipys(mean, stddev + step).ppf(quantile)
+        - scipys(mean, stddev - step).ppf(quantile)
+    ) / (2 * step)
+    np.testing.assert_allclose(to_width[:, 1], expected, atol=1e-3)
+
+
+def test_one_deviation_for_all_hears_every_sample():
+    noise = np.random.default_rng(2).normal(size=(7, 2)).astype("float32")
+    one, each = tf.Variable(0.4), tf.Variable(tf.fill((7, 2), 0.4))
+    with tf.GradientTape(persistent=True) as tape:
+        places = TruncatedNormal(both(MEANS), one).sample(noise)
+        apart = TruncatedNormal(both(MEANS), each).sample(noise)
+    np.testing.assert_allclose(
+        tape.gradient(places, one),
+        tf.reduce_sum(tape.gradient(apart, each)),
+        rtol=1e-5,
+    )
 
 
 def test_eager_and_xla_are_the_same():

@@ -142,9 +142,18 @@ class RunFolder:
                 f"{path} is missing: the run has not come that far. Continue "
                 "it with `keras-attention train --resume`."
             )
-        try:
-            return keras.models.load_model(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise RunError(
-                f"{path} cannot be loaded, it may be damaged: {error}"
-            ) from error
+        return load_model(path)
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """Loads a .keras file.
+
+    Raises:
+        RunError: If it is missing or damaged.
+    """
+    try:
+        return keras.models.load_model(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} cannot be loaded, it may be damaged: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""Jobs of the command line that take training and export together."""
+"""Jobs of the command line that are more than one call."""
 
 import os
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_attention import export, training
 from keras_attention.training import plots, recipes
+from keras_attention.training.run_folder import load_model
 
 # How many test images an export is checked on.
 NUM_EXAMPLES = 200
@@ -34,6 +35,43 @@ def export_run(run: Path, out: Path, data_dir: str | None = None) -> dict:
             "glimpse": plots.glimpse_geometry(model),
         },
     )
+
+
+def diagnose_file(
+    file: Path,
+    out: Path | None = None,
+    recipe: str | None = None,
+    num_averaged: int = 0,
+    data_dir: str | None = None,
+) -> training.Diagnosis:
+    """Diagnoses a run, or a .keras file, on the test set of a recipe.
+
+    Args:
+        file: Folder of a finished run, or a .keras file.
+        out: Folder for the diagnosis and its page, if any.
+        recipe: Name of the recipe whose test set it is; of a run by default
+            its own.
+        num_averaged: As of `diagnose`.
+        data_dir: Folder of TFDS, if it has moved.
+    """
+    if file.suffix == ".keras":
+        if recipe is None:
+            raise ValueError(
+                f"{file} does not say what it is to be tested on: give the "
+                f"recipe, `--recipe` one of {', '.join(recipes.names())}."
+            )
+        model = load_model(file)
+    else:
+        run = training.RunFolder(file)
+        config = run.config()
+        recipe = recipe or config["recipe"]
+        data_dir = data_dir or config["data_dir"]
+        model = run.model()
+    test = training.load_test_set(recipes.get(recipe), data_dir)
+    diagnosis = training.diagnose(model, test, num_averaged=num_averaged)
+    if out is not None:
+        training.write_diagnosis(diagnosis, out)
+    return diagnosis
 
 
 def predict_files(

@@ -111,6 +111,57 @@ def evaluate(
 
 
 @main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write diagnosis.json and index.html to.",
+)
+@click.option(
+    "--recipe",
+    help="Whose test set to use: for a .keras file, which does not tell.",
+)
+@click.option(
+    "--averaged",
+    default=0,
+    metavar="N",
+    help="Average the probabilities of N samples too.",
+)
+@data_dir_option
+@json_option
+def diagnose(
+    model: Path,
+    out: Path | None,
+    recipe: str | None,
+    averaged: int,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Tell whether MODEL looks at the wrong place or reads wrongly.
+
+    MODEL is the folder of a finished run, or a .keras file. It is tested on
+    its recipe's test set: looking as it learned to, elsewhere, and where the
+    truth is.
+    """
+    with _command(as_json):
+        from keras_attention_cli.jobs import diagnose_file
+
+        diagnosis = diagnose_file(model, out, recipe, averaged, data_dir)
+    if as_json:
+        click.echo(json.dumps(diagnosis))
+        return
+    click.echo(diagnosis["verdict"]["sentence"])
+    for advice in diagnosis["advice"]:
+        click.echo(f"- {advice['sentence']}")
+    for name, one in diagnosis["policies"].items():
+        low, high = one["interval"]
+        click.echo(
+            f"{name:10}{one['percent']:7.2f} % wrong "
+            f"(95 %: {low:.2f} to {high:.2f})"
+        )
+
+
+@main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--out",

@@ -1,5 +1,6 @@
 """The command line, in the test process."""
 
+import html
 import json
 import subprocess
 import sys
@@ -53,7 +54,8 @@ def exported(trained, tiny_recipe, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "export", "predict", "demo", "list"]
+    "command",
+    ["train", "evaluate", "diagnose", "export", "predict", "demo", "list"],
 )
 def test_every_command_explains_itself(command):
     result = invoke(command, "--help")
@@ -109,6 +111,37 @@ def test_evaluate_prints_the_accuracy_of_the_run(run, trained):
 
 def test_evaluate_looks_where_it_is_told(run):
     assert answer("evaluate", run, "--policy", "center")["policy"] == "center"
+
+
+def test_diagnose_says_what_to_work_on_and_writes_a_page(
+    run, trained, tmp_path
+):
+    out = tmp_path / "diagnosis"
+    result = invoke("diagnose", run, "--out", out)
+    assert result.exit_code == 0, result.output
+    written = json.loads((out / "diagnosis.json").read_text())
+    assert result.stdout.splitlines()[0] == written["verdict"]["sentence"]
+    learned = written["policies"]["learned"]
+    assert f"learned   {learned['percent']:7.2f} % wrong" in result.stdout
+    assert learned["percent"] == trained[1]["error_percent"]
+    assert len(learned["errors_per_step_percent"]) == 2
+    assert written["verdict"]["sentence"] in html.unescape(
+        (out / "index.html").read_text("utf-8")
+    )
+
+
+def test_diagnose_takes_a_keras_file_and_a_recipe(run, trained):
+    file = run / "model.keras"
+    assert "--recipe" in refusal("diagnose", file)
+    found = answer("diagnose", file, "--recipe", "tiny", "--averaged", 2)
+    assert (
+        found["policies"]["learned"]["percent"] == (trained[1]["error_percent"])
+    )
+    assert "averaged" in found["policies"]
+    (run / "damaged.keras").write_bytes(b"no model")
+    assert "damaged" in refusal(
+        "diagnose", run / "damaged.keras", "--recipe", "tiny"
+    )
 
 
 def test_export_writes_both_formats_and_a_card(exported):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from ..looking import Looked
-from .attention import make_rows
+from ..looking import look
+from .attention import make_rows, stepwise
 from .layout import draw_rows, pixels
 from .rows import Row
 
@@ -19,37 +20,36 @@ if TYPE_CHECKING:
 
 
 def animation(
-    looked: Looked,
+    model: keras.Model,
     images: np.ndarray,
     *,
     titles: Sequence[str] | None = None,
     boxes: np.ndarray | None = None,
-    step_scores: np.ndarray | None = None,
     milliseconds: int = 700,
+    **options: Any,
 ) -> bytes:
-    """Animates what was looked at: a frame for each step.
+    """Animates what a model looks at: a frame for each step.
 
     A frame shows the image with the looks up to then, what was seen last, and
     the probabilities of the classes by then. The last frame stays longer; the
     animation starts again for ever.
 
     Args:
-        looked: What `training.look` returned for the images.
-        images: (N, H, W, C), floating or uint8, a row of the animation each.
+        model: As of `attention`.
+        images: (N, H, W, C), as of `attention`, a row of the animation each.
         titles: As of `attention`.
         boxes: As of `attention`.
-        step_scores: (N, T, K), scores of the classes after every step, such
-            as `models.every_step(model).predict(images)`; by default those
-            of `looked`, if it has them.
         milliseconds: Between two frames.
+        **options: As of `attention`.
 
     Returns:
         The bytes of a GIF file.
 
     Raises:
-        ValueError: If the arguments are not of one length.
+        ValueError: As `attention`.
     """
-    rows = make_rows(looked, images, titles, boxes, step_scores)
+    looked = look(stepwise(model), images, **options)
+    rows = make_rows(looked, images, titles, boxes)
     frames = [_frame(rows, t) for t in range(len(rows[0].steps))]
     buffer = io.BytesIO()
     frames[0].save(

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_attention import models
 
+from ..elsewhere import probabilities
 from ..looking import Looked, look
-from .bars import probabilities_of
 from .glimpses import glimpse_row
 from .layout import draw_rows
 from .masks import item_row, mask_row
@@ -73,7 +73,7 @@ def attention(
         ValueError: If the model has no attention layer, or the arguments are
             not of one length.
     """
-    looked = look(_stepwise(model), images, **options)
+    looked = look(stepwise(model), images, **options)
     return draw(looked, images, titles=titles, boxes=boxes)
 
 
@@ -83,17 +83,15 @@ def draw(
     *,
     titles: Sequence[str] | None = None,
     boxes: np.ndarray | None = None,
-    step_scores: np.ndarray | None = None,
 ) -> Figure:
     """Draws what was looked at already, as `attention` does.
 
     Args:
-        looked: What `training.look` returned for the images.
+        looked: What `training.look` returned for the images. Where it has
+            scores of every step, their probabilities are drawn.
         images: (N, H, W, C), floating or uint8.
         titles: As of `attention`.
         boxes: As of `attention`.
-        step_scores: (N, T, K), scores of the classes after every step; by
-            default those of `looked`, if it has them.
 
     Returns:
         The figure.
@@ -101,7 +99,7 @@ def draw(
     Raises:
         ValueError: If the arguments are not of one length.
     """
-    return draw_rows(make_rows(looked, images, titles, boxes, step_scores))
+    return draw_rows(make_rows(looked, images, titles, boxes))
 
 
 def make_rows(
@@ -109,15 +107,12 @@ def make_rows(
     images: np.ndarray,
     titles: Sequence[str] | None,
     boxes: np.ndarray | None,
-    step_scores: np.ndarray | None,
 ) -> list[Row]:
     """The rows of a picture; arguments as of `draw`."""
     images = np.asarray(images)
-    if step_scores is None and looked.scores.ndim == 3:
-        step_scores = looked.scores
     if titles is None:
         titles = [_answer(scores) for scores in looked.final_scores]
-    _check(looked, images, titles=titles, boxes=boxes, step_scores=step_scores)
+    _check(looked, images, titles=titles, boxes=boxes)
     rows = []
     for i, image in enumerate(images):
         shown = Shown(image)
@@ -125,13 +120,13 @@ def make_rows(
         row.title = titles[i]
         row.note = ", ".join(filter(None, [shown.note, row.note]))
         row.box = None if boxes is None else boxes[i]
-        if step_scores is not None:
-            row.probabilities = probabilities_of(step_scores[i])
+        if looked.scores.ndim == 3:
+            row.probabilities = probabilities(looked.scores[i]).numpy()
         rows.append(row)
     return rows
 
 
-def _stepwise(model: keras.Model) -> keras.Model:
+def stepwise(model: keras.Model) -> keras.Model:
     """The model that answers after every step, or the model itself."""
     try:
         return models.every_step(model)
@@ -140,9 +135,8 @@ def _stepwise(model: keras.Model) -> keras.Model:
 
 
 def _answer(scores: np.ndarray) -> str:
-    probabilities = probabilities_of(scores)
-    best = int(np.argmax(probabilities))
-    return f"read as {best} ({probabilities[best]:.0%})"
+    best = int(np.argmax(scores))
+    return f"read as {best} ({probabilities(scores)[best]:.0%})"
 
 
 def _check(looked: Looked, images: np.ndarray, **others: Any) -> None:

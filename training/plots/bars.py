@@ -14,20 +14,6 @@ if TYPE_CHECKING:
 LINE = 0.145  # inches from one class to the next
 
 
-def probabilities_of(scores: np.ndarray) -> np.ndarray:
-    """Class probabilities (..., K) of class scores.
-
-    Scores that are probabilities already (not negative, of sum 1) are kept;
-    of others it is their softmax.
-    """
-    scores = np.asarray(scores, "float64")
-    sums = scores.sum(axis=-1)
-    if scores.min() >= 0 and np.allclose(sums, 1, atol=1e-3):
-        return scores
-    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
-
-
 def draw_bars(
     axes: Axes,
     probabilities: np.ndarray,

@@ -66,8 +66,9 @@ def _glowing(
     """An image in grey that glows where the mask is, the more the higher."""
     pixels = _enlarged(pixels, interpolation="nearest")
     mask = np.nan_to_num(mask)[..., None]
-    mask = _resized(mask, pixels.shape[:2], interpolation)
-    mask = np.clip(mask / max(float(mask.max()), 1e-9), 0, 1)
+    mask = mask / max(float(mask.max()), 1e-9)
+    # Cubics overshoot.
+    mask = np.clip(_resized(mask, pixels.shape[:2], interpolation), 0, 1)
     grey = pixels[..., :3].mean(axis=-1, keepdims=True)
     # Not as bright as the glow, which stands out on white images too.
     dim, bright = 0.1 + 0.55 * grey, GLOW * (0.6 + 0.4 * grey)

@@ -22,6 +22,7 @@ from keras_attention.layers.location_wise_soft_attention import (
 )
 from keras_attention.layers.recurrent_attention import RecurrentAttention
 from keras_attention.layers.spatial_transformer import SpatialTransformer
+from keras_attention.layers.until_sure import UntilSure
 
 __all__ = [
     "AttentionCell",
@@ -36,4 +37,5 @@ __all__ = [
     "LocationWiseSoftAttention",
     "RecurrentAttention",
     "SpatialTransformer",
+    "UntilSure",
 ]

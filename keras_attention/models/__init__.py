@@ -6,6 +6,7 @@ from keras_attention.models.image_classifier import ImageClassifier
 from keras_attention.models.policy_pretraining import PolicyPretraining
 from keras_attention.models.ram import ram
 from keras_attention.models.reinforce_model import ReinforceModel
+from keras_attention.models.until_sure import until_sure
 
 __all__ = [
     "ImageClassifier",
@@ -14,4 +15,5 @@ __all__ = [
     "ReinforceModel",
     "every_step",
     "ram",
+    "until_sure",
 ]

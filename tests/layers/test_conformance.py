@@ -126,6 +126,16 @@ def recurrent_attention_along_a_sequence():
     return layers.RecurrentAttention, {"cell": small_cell()}
 
 
+@kind((3, 9, 8, 2))
+def until_sure():
+    return layers.UntilSure, {
+        "cell": small_cell(keras.layers.LSTMCell(8)),
+        "head": keras.layers.Dense(3),
+        "num_glimpses": 2,
+        "threshold": 0.4,
+    }
+
+
 def applied(make, *input_shapes):
     """Lists a layer that is called on inputs of these shapes."""
 

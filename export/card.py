@@ -19,8 +19,12 @@ MEANINGS = {
     "location_mean": "mean of the distribution of the location",
     "attention_weights": "share of attention that each item or place gets",
     "indices": "the items that were attended to",
+    "num_glimpses": "how many glimpses were taken; from there on the last of "
+    "what was attended to is repeated",
     "theta": "(2, 3) affine map of output to input coordinates",
 }
+
+INTEGERS = ("class", "indices", "num_glimpses")
 
 PREPROCESSING = (
     "Scale 0-255 to [0, 1], nothing else. Image files are turned upright by "
@@ -124,7 +128,7 @@ def model_card(
 def _output(name: str, shape: list) -> dict[str, Any]:
     return {
         "shape": shape,
-        "dtype": "int32" if name == "class" else "float32",
+        "dtype": "int32" if name.endswith(INTEGERS) else "float32",
         "meaning": _meaning(name),
     }
 

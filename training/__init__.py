@@ -6,7 +6,7 @@ from .canvases import Canvas, CanvasSet, fixed_set, training_dataset
 from .diagnosis import Diagnosis, diagnose
 from .diagnosis_page import write_diagnosis
 from .digits import Digits, load_digits
-from .evaluate import evaluate, evaluate_run, load_test_set
+from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
 from .looking import Looked, look
 from .run_folder import RunError, RunFolder
 from .train import resume, train
@@ -32,5 +32,6 @@ __all__ = [
     "resume",
     "train",
     "training_dataset",
+    "until_sure_curve",
     "write_diagnosis",
 ]

@@ -1,12 +1,16 @@
 """How often a classifier is right."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import keras_attention
+from keras_attention import models
+from keras_attention.layers.until_sure import checked_threshold
 
 from . import recipes
 from .canvases import CanvasSet, fixed_set
@@ -41,17 +45,81 @@ def evaluate(
     Raises:
         ValueError: If the set is empty or the policy unknown.
     """
-    num_images = len(canvases.labels)
-    if num_images == 0:
+    scores = _predicted(model, canvases, policy, batch_size, verbose)
+    return _figures(np.argmax(scores, axis=-1), canvases)
+
+
+def until_sure_curve(
+    model: keras.Model,
+    canvases: CanvasSet,
+    thresholds: Sequence[float],
+    policy: str | None = None,
+    batch_size: int = 1000,
+    verbose: str | int = "auto",
+) -> list[dict]:
+    """Accuracy against glimpses taken, where a model stops once it is sure.
+
+    What `models.until_sure(model, threshold)` reaches at every threshold, from
+    one pass over the images: the scores after each glimpse tell where each
+    threshold stops.
+
+    Args:
+        model: What `models.every_step` takes.
+        canvases: What to test it on.
+        thresholds: Probabilities above 0; at 1 all glimpses are taken.
+        policy: As of `evaluate`.
+        batch_size: As of `evaluate`.
+        verbose: As of `evaluate`.
+
+    Returns:
+        For each threshold what `evaluate` returns, with `threshold` and
+        `mean_glimpses`.
+
+    Raises:
+        ValueError: If a threshold is not in (0, 1], the set is empty, the
+            policy unknown, or the model cannot be taken apart.
+    """
+    thresholds = [checked_threshold(threshold) for threshold in thresholds]
+    steps = models.every_step(model)
+    scores = _predicted(steps, canvases, policy, batch_size, verbose)
+    highest = tf.nn.softmax(scores).numpy().max(axis=-1)  # (N, T)
+    classes = scores.argmax(axis=-1)
+    curve = []
+    for threshold in thresholds:
+        sure = (highest >= threshold) & (threshold < 1)
+        sure[:, -1] = True
+        last = sure.argmax(axis=-1)
+        curve.append(
+            {
+                "threshold": threshold,
+                **_figures(classes[np.arange(len(last)), last], canvases),
+                "mean_glimpses": float(np.mean(last + 1)),
+            }
+        )
+    return curve
+
+
+def _predicted(
+    model: keras.Model,
+    canvases: CanvasSet,
+    policy: str | None,
+    batch_size: int,
+    verbose: str | int,
+) -> np.ndarray:
+    if not len(canvases.labels):
         raise ValueError("`canvases` holds no image to evaluate on.")
     scope = (
         keras_attention.policy(policy) if policy else contextlib.nullcontext()
     )
     with scope:
-        scores = model.predict(
+        return model.predict(
             canvases.images, batch_size=batch_size, verbose=verbose
         )
-    correct = int(np.sum(np.argmax(scores, axis=-1) == canvases.labels))
+
+
+def _figures(classes: np.ndarray, canvases: CanvasSet) -> dict:
+    num_images = len(canvases.labels)
+    correct = int(np.sum(classes == canvases.labels))
     return {
         "accuracy": correct / num_images,
         "error_percent": round(100 * (1 - correct / num_images), 3),
@@ -64,6 +132,7 @@ def evaluate_run(
     policy: str | None = None,
     data_dir: str | None = None,
     verbose: str | int = "auto",
+    threshold: float | None = None,
 ) -> dict:
     """Evaluates the trained model of a run on its recipe's test set.
 
@@ -72,9 +141,11 @@ def evaluate_run(
         policy: As of `evaluate`.
         data_dir: Folder of TFDS, if it has moved.
         verbose: As of `evaluate`.
+        threshold: Probability at which it stops looking at an image.
 
     Returns:
-        As `evaluate`, with the recipe and the policy.
+        As `evaluate`, with the recipe and the policy; where there is a
+        threshold as `until_sure_curve`.
 
     Raises:
         RunError: If the run is not finished, or damaged.
@@ -84,7 +155,12 @@ def evaluate_run(
     recipe = recipes.get(config["recipe"])
     model = run.model()
     test = load_test_set(recipe, data_dir or config["data_dir"])
-    figures = evaluate(model, test, policy, verbose=verbose)
+    if threshold is None:
+        figures = evaluate(model, test, policy, verbose=verbose)
+    else:
+        (figures,) = until_sure_curve(
+            model, test, [threshold], policy, verbose=verbose
+        )
     return {"recipe": recipe.name, "policy": policy or "mode", **figures}
 
 

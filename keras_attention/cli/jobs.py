@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention import export, training
+from keras_attention import export, models, training
 from keras_attention.training import plots, recipes
 from keras_attention.training.run_folder import load_model
 
@@ -15,10 +15,24 @@ from keras_attention.training.run_folder import load_model
 NUM_EXAMPLES = 200
 
 
-def export_run(run: Path, out: Path, data_dir: str | None = None) -> dict:
-    """Exports the trained model of a run; returns its model card."""
+def export_run(
+    run: Path,
+    out: Path,
+    data_dir: str | None = None,
+    threshold: float | None = None,
+) -> dict:
+    """Exports the trained model of a run; returns its model card.
+
+    Args:
+        run: Its folder.
+        out: As of `export.export_model`.
+        data_dir: Folder of TFDS, if it has moved.
+        threshold: Of `models.until_sure`; None takes all glimpses.
+    """
     folder = training.RunFolder(run)
     model = folder.model()
+    if threshold is not None:
+        model = models.until_sure(model, threshold)
     config = folder.config()
     recipe = recipes.get(config["recipe"])
     test = training.load_test_set(recipe, data_dir or config["data_dir"])
@@ -31,6 +45,7 @@ def export_run(run: Path, out: Path, data_dir: str | None = None) -> dict:
             "recipe": recipe.name,
             "summary": recipe.summary,
             "seed": config["seed"],
+            "threshold": threshold,
             "results": folder.results(),
             "glimpse": plots.glimpse_geometry(model),
         },
@@ -92,16 +107,18 @@ def predict_files(
         [export.read_image(file, model.input_shape) for file in files]
     )
     outputs = model.predict(images)
-    predictions = []
+    predictions, stops = [], "num_glimpses" in outputs
     for i, file in enumerate(files):
         index = int(outputs["class"][i])
+        # Where it stopped early the last place is repeated.
+        taken = outputs["num_glimpses"][i] if stops else None
         predictions.append(
             {
                 "image": str(file),
                 "class": index,
                 "label": model.labels[index] if model.labels else str(index),
                 "probability": float(outputs["probabilities"][i, index]),
-                "location": outputs["location"][i].tolist(),
+                "location": outputs["location"][i, :taken].tolist(),
             }
         )
     if picture:

@@ -21,6 +21,12 @@ data_dir_option = click.option(
     help="Folder of TensorFlow Datasets with MNIST, instead of TFDS_DATA_DIR.",
 )
 
+threshold_option = click.option(
+    "--threshold",
+    type=float,
+    help="Stop looking at an image once a class is this probable, 0-1.",
+)
+
 
 @click.group(context_settings={"max_content_width": 88})
 @click.version_option(package_name="keras-visual-attention")
@@ -97,16 +103,23 @@ def train(
     type=click.Choice(["sample", "mode", "random", "center"]),
     help="Where to look, instead of where it learned to.",
 )
+@threshold_option
 @data_dir_option
 @json_option
 def evaluate(
-    run: Path, policy: str | None, data_dir: str | None, as_json: bool
+    run: Path,
+    policy: str | None,
+    threshold: float | None,
+    data_dir: str | None,
+    as_json: bool,
 ) -> None:
     """Test the trained model of RUN on its recipe's test set."""
     with _command(as_json):
         from keras_attention import training
 
-        figures = training.evaluate_run(run, policy, data_dir)
+        figures = training.evaluate_run(
+            run, policy, data_dir, threshold=threshold
+        )
     _print(figures, as_json)
 
 
@@ -169,9 +182,16 @@ def diagnose(
     required=True,
     help="Folder to write; a second export into it makes version 2.",
 )
+@threshold_option
 @data_dir_option
 @json_option
-def export(run: Path, out: Path, data_dir: str | None, as_json: bool) -> None:
+def export(
+    run: Path,
+    out: Path,
+    threshold: float | None,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
     """Export the trained model of RUN as SavedModel and TFLite.
 
     Both files are loaded again in processes without this package and compared
@@ -181,7 +201,7 @@ def export(run: Path, out: Path, data_dir: str | None, as_json: bool) -> None:
         from keras_attention_cli.jobs import export_run
 
         click.echo("Exporting, and checking both files against Keras", err=True)
-        card = export_run(run, out, data_dir)
+        card = export_run(run, out, data_dir, threshold)
     summary = {
         "saved_model": str(out / "saved_model"),
         "tflite": str(out / "model.tflite"),

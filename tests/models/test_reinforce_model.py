@@ -4,34 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers, models
-
-
-@keras.saving.register_keras_serializable("tests")
-class Reader(models.ReinforceModel):
-    """A subclassed model, with a configuration of its own."""
-
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        cores = keras.layers.GRUCell(units), keras.layers.GRUCell(5)
-        self.read, self.check = (
-            layers.RecurrentAttention(layers.GlimpseCell(4, core), 2)
-            for core in cores
-        )
-        self.classify = keras.layers.Dense(3)
-
-    def call(self, images):
-        both = keras.ops.concatenate([self.read(images), self.check(images)], 1)
-        return self.classify(both)
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
-
-@keras.saving.register_keras_serializable("tests")
-def certainty(y_true, y_pred):
-    return tf.reduce_max(tf.nn.softmax(y_pred), axis=-1)
+from keras_attention import layers, models, rewards
 
 
 def crossentropy():
@@ -43,43 +16,8 @@ def compiled(model, **arguments):
     return model
 
 
-def parts_of(model):
-    cell = model.get_layer("look").cell
-    return {
-        "location_network": cell.location_network,
-        "glimpse_network": cell.glimpse_network,
-        "core": cell.core,
-        "classifier": model.get_layer("classifier"),
-        "baseline": model.baseline,
-    }
-
-
-def gradients(model, images, labels, sample_weight=None):
-    """Of the training loss: for each part of the model, a flat array."""
-    seed_generator(model).state.assign(np.array([3, 0], "uint32"))
-    variables = {
-        name: [weight.value for weight in part.trainable_weights]
-        for name, part in parts_of(model).items()
-    }
-    with tf.GradientTape() as tape:
-        scores = model(images, training=True)
-        loss = model.compute_loss(
-            x=images, y=labels, y_pred=scores, sample_weight=sample_weight
-        )
-    found = tape.gradient(loss, variables)
-    return {name: flat(gradient) for name, gradient in found.items()}
-
-
-def flat(arrays):
-    return np.concatenate([np.ravel(array) for array in arrays])
-
-
 def cell_of(model):
     return model.get_layer("look").cell
-
-
-def seed_generator(model):
-    return cell_of(model).location_policy.seed_generator
 
 
 def test_fit_evaluate_and_predict(make_model, images, labels):
@@ -128,160 +66,6 @@ def test_fit_makes_the_reward_greater():
     assert after["reward"] > 0.95
 
 
-def test_a_file_keeps_a_functional_model(make_model, images, labels, tmp_path):
-    model = make_model("adam", reward=certainty)
-    model.fit(images, labels, verbose=0)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert isinstance(again, models.ReinforceModel)
-    assert again.reward is certainty
-    np.testing.assert_array_equal(again(images), model(images))
-    # All goes on as it would have: weights, optimizer, random numbers.
-    one, other = (
-        each.fit(images, labels, verbose=0, shuffle=False).history
-        for each in (model, again)
-    )
-    assert one == other
-    for weight, twin in zip(model.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(weight, twin)
-
-
-def test_a_file_keeps_a_subclassed_model(images, labels, tmp_path):
-    model = compiled(Reader(8))
-    model.fit(images, labels, verbose=0)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(images), model(images))
-    # Its layers have other names now, and the baseline finds them.
-    assert again.read.name != model.read.name
-    for weight, twin in zip(model.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(weight, twin)
-    again.fit(images, labels, verbose=0)
-
-
-def test_its_config_is_left_as_it_is(make_model):
-    config = make_model(reward=certainty).get_config()
-    before = repr(config)
-    models.ReinforceModel.from_config(config)
-    assert repr(config) == before
-
-
-def test_a_baseline_of_the_users_own(make_model, images, labels, tmp_path):
-    model = make_model(baseline=models.LearnedBaseline(name="mine"))
-    model.fit(images, labels, verbose=0)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert again.baseline.name == "mine"
-    np.testing.assert_array_equal(
-        again.baseline.weights[0], model.baseline.weights[0]
-    )
-
-
-def test_its_config_copies_it(make_model, images):
-    model = make_model(reward=certainty)
-    copy = models.ReinforceModel.from_config(model.get_config())
-    copy.set_weights(model.get_weights())
-    assert copy.reward is certainty
-    np.testing.assert_array_equal(copy(images), model(images))
-
-
-def test_clone_model_copies_it(make_model, images):
-    model = make_model()
-    clone = keras.models.clone_model(model)
-    clone.set_weights(model.get_weights())
-    assert isinstance(clone, models.ReinforceModel)
-    np.testing.assert_array_equal(clone(images), model(images))
-
-
-def test_functional_models_leave_subclasses_as_they_are(make_model, images):
-    before = Reader(8)
-    before(images)
-    make_model()
-    after = Reader(8)
-    assert before(images).shape == after(images).shape == (8, 3)
-    assert after(keras.Input((9, 8, 1))).shape == (None, 3)
-
-
-def test_the_sampled_location_is_held_constant(make_model, images, labels):
-    model = make_model()
-    network = cell_of(model).location_network
-    with tf.GradientTape() as tape:
-        scores = model(images, training=True)
-        loss = crossentropy()(labels, scores)
-    assert tape.gradient(loss, network.kernel.value) is None
-
-
-def test_the_policy_gradient_reaches_the_location_network(
-    make_model, images, labels
-):
-    model = make_model()
-    found = gradients(model, images, labels)
-    assert all(np.any(gradient != 0) for gradient in found.values())
-    kernel = found["location_network"][:-2]
-    assert np.any(kernel != 0)
-
-
-def test_the_location_network_learns_from_the_reward_alone(
-    make_model, images, labels
-):
-    # A baseline that is right leaves nothing to learn from.
-    model = make_model(
-        reward=lambda y_true, y_pred: tf.fill(tf.shape(y_pred)[:1], 0.25)
-    )
-    head = model.baseline.heads["look"]
-    head.kernel.assign(tf.zeros_like(head.kernel))
-    head.bias.assign([0.25])
-    found = gradients(model, images, labels)
-    for name in ("location_network", "baseline"):
-        np.testing.assert_allclose(found[name], 0 * found[name], atol=1e-7)
-    for name in ("classifier", "core", "glimpse_network"):
-        assert np.any(found[name] != 0)
-
-
-def test_the_reward_gives_no_gradient_to_the_core(make_model, images, labels):
-    """Neither the location network nor the baseline pulls at the core."""
-
-    def gradients_with(reward):
-        keras.utils.set_random_seed(1)
-        return gradients(make_model(reward=reward), images, labels)
-
-    one = gradients_with(certainty)
-    other = gradients_with(lambda y_true, y_pred: 5 - certainty(None, y_pred))
-    different = {name for name in one if np.any(one[name] != other[name])}
-    assert different == {"location_network", "baseline"}
-
-
-def test_the_log_probability_is_of_the_unclipped_sample(make_model, images):
-    model = make_model()
-    policy = cell_of(model).location_policy
-    policy.stddev.assign(3.0)  # nearly all samples are clipped
-    with keras_attention.record_attention() as attention:
-        model(images, training=True)
-    looked = attention["look"]
-    z = (looked["location"] - looked["location_mean"]) / 3.0
-    of_clipped = -0.5 * tf.reduce_sum(z**2, axis=-1) - 2 * np.log(
-        3.0 * np.sqrt(2 * np.pi)
-    )
-    clipped = np.any(np.abs(looked["location"]) == 1.0, axis=-1)
-    assert clipped.sum() > 8
-    assert np.all(looked["log_prob"][clipped] < of_clipped[clipped])
-
-
-def test_every_sampled_location_is_used(make_model, images):
-    model = make_model(num_glimpses=3)
-    path = np.zeros((8, 3, 2), "float32")
-    with keras_attention.policy(location=path):
-        before = model(images)
-    for step in range(3):
-        other = path.copy()
-        other[:, step] = 0.4
-        with keras_attention.policy(location=other):
-            assert np.all(np.any(model(images) != before, axis=-1))
-    with keras_attention.record_attention() as attention:
-        model(images, training=True)
-    assert attention["look"]["log_prob"].shape == (8, 3)
-
-
 def test_evaluation_is_deterministic(make_model, images, labels):
     model = make_model()
     figures = [model.evaluate(images, labels, verbose=0) for _ in range(2)]
@@ -321,68 +105,6 @@ def number_of_operations(model, batch):
 def test_no_loop_over_the_batch(make_model):
     model = make_model()
     assert number_of_operations(model, 2) == number_of_operations(model, 64)
-
-
-def test_gradients_are_those_of_the_paper(make_model, images, labels):
-    model = make_model()
-    found = gradients(model, images, labels)
-    seed_generator(model).state.assign(np.array([3, 0], "uint32"))
-    with tf.GradientTape(persistent=True) as tape:
-        with keras_attention.record_attention() as attention:
-            scores = model(images, training=True)
-        looked = attention["look"]
-        reward = np.argmax(scores, axis=-1) == labels
-        head = model.baseline.heads["look"]
-        baseline = tf.stop_gradient(looked["query"]) @ head.kernel + head.bias
-        loss = crossentropy()(labels, scores)
-        for b in range(8):
-            for t in range(2):
-                delta = float(reward[b]) - baseline[b, t, 0]
-                loss -= looked["log_prob"][b, t] * tf.stop_gradient(delta) / 8
-                loss += delta**2 / (8 * 2)
-    for name, part in parts_of(model).items():
-        variables = [weight.value for weight in part.trainable_weights]
-        expected = flat(tape.gradient(loss, variables))
-        np.testing.assert_allclose(found[name], expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [(2,), (2, 1)])
-def test_sample_weights_weigh_all_three_terms(
-    make_model, images, labels, shape
-):
-    model = make_model()
-    weights = np.array([1.0, 0.0], "float32").reshape(shape)
-    seed_generator(model).state.assign(np.array([3, 0], "uint32"))
-    cell = model.get_layer("look").cell
-    noise = cell.choices(images[:2], 2, training=True)["noise"]
-    with keras_attention.policy(location=0.3 * noise):
-        both = gradients(model, images[:2], labels[:2], weights)
-    with keras_attention.policy(location=0.3 * noise[:1]):
-        alone = gradients(model, images[:1], labels[:1])
-    for name, gradient in alone.items():
-        np.testing.assert_allclose(both[name], gradient / 2, atol=1e-6)
-        assert np.any(gradient != 0)
-
-
-def test_class_weights_are_sample_weights(make_model, images, labels):
-    def weights_after_fit(**arguments):
-        keras.utils.set_random_seed(2)
-        model = make_model()
-        model.fit(images, labels, verbose=0, shuffle=False, **arguments)
-        return model.get_weights()
-
-    class_weight = {0: 2.0, 1: 0.0, 2: 0.5}
-    by_class = weights_after_fit(class_weight=class_weight)
-    by_sample = weights_after_fit(
-        sample_weight=np.array([class_weight[label] for label in labels])
-    )
-    unweighted = weights_after_fit()
-    for one, other in zip(by_class, by_sample, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-    assert any(
-        np.any(np.abs(one - other) > 1e-4)
-        for one, other in zip(by_class, unweighted, strict=True)
-    )
 
 
 @pytest.mark.parametrize(
@@ -470,21 +192,6 @@ def test_without_hard_attention_fit_is_an_error(images, labels):
         model.fit(images, labels, verbose=0)
 
 
-def test_a_reward_of_the_users_own(make_model, images, labels):
-    model = make_model(reward=certainty)
-    figures = model.evaluate(images, labels, verbose=0, return_dict=True)
-    expected = np.mean(certainty(None, model(images)))
-    np.testing.assert_allclose(figures["reward"], expected, rtol=1e-5)
-
-
-def test_a_reward_that_is_not_one_for_each_example_is_an_error(
-    make_model, images, labels
-):
-    model = make_model(reward=lambda y_true, y_pred: tf.reduce_mean(y_pred))
-    with pytest.raises(ValueError, match=r"`reward`.*reward.shape=\(\)"):
-        model.fit(images, labels, verbose=0)
-
-
 def test_callbacks_run(make_model, images, labels, tmp_path):
     model = make_model()
     file = tmp_path / "best.keras"
@@ -507,58 +214,12 @@ def test_callbacks_run(make_model, images, labels, tmp_path):
     assert {"reward", "baseline_error", "val_reward"} <= set(columns)
 
 
-def test_metrics_have_the_right_values(make_model, images, labels):
-    model = make_model()
-    with keras_attention.record_attention() as attention:
-        scores = model(images)
-    reward = (np.argmax(scores, axis=-1) == labels).astype("float32")
-    baseline = model.baseline({"look": attention["look"]["query"]})["look"]
-    error = np.mean((reward[:, None] - baseline) ** 2)
-    loss = crossentropy()(labels, scores)
-    figures = model.evaluate(images, labels, verbose=0, return_dict=True)
-    np.testing.assert_allclose(figures["reward"], reward.mean(), rtol=1e-6)
-    np.testing.assert_allclose(figures["baseline_error"], error, rtol=1e-5)
-    np.testing.assert_allclose(figures["loss"], loss, rtol=1e-5)
-
-
 def test_fit_reports_the_compiled_loss(make_model, images, labels):
     model = make_model(keras.optimizers.SGD(0.0))
     with keras_attention.policy("mode"):
         history = model.fit(images, labels, verbose=0).history
     loss = crossentropy()(labels, model(images))
     np.testing.assert_allclose(history["loss"], [loss], rtol=1e-5)
-
-
-@pytest.mark.parametrize("where", ["mode", "given"])
-def test_two_replicas_train_as_one(make_model, images, labels, where):
-    def scope():
-        if where == "mode":
-            return keras_attention.policy("mode")
-        return keras_attention.policy(location=[0.3, -0.2])
-
-    def weights_after_fit(strategy):
-        keras.utils.set_random_seed(2)
-        with strategy.scope():
-            model = make_model(keras.optimizers.SGD(0.5))
-        with scope():
-            history = model.fit(images, labels, verbose=0, shuffle=False)
-        return model.get_weights(), history.history
-
-    one, figures = weights_after_fit(tf.distribute.get_strategy())
-    two, mirrored = weights_after_fit(
-        tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    )
-    for weight, twin in zip(one, two, strict=True):
-        np.testing.assert_allclose(weight, twin, atol=1e-5)
-    for name in figures:
-        np.testing.assert_allclose(figures[name], mirrored[name], rtol=1e-4)
-
-
-def test_two_replicas_sample(make_model, images, labels):
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = make_model()
-    history = model.fit(images, labels, epochs=2, verbose=0).history
-    assert np.isfinite(history["loss"]).all()
 
 
 def test_two_attention_layers_have_a_baseline_each(labels):
@@ -581,7 +242,36 @@ def test_a_model_of_named_outputs_trains(images, labels):
     model = models.ReinforceModel(
         inputs,
         {"scores": scores},
-        reward=lambda y_true, y_pred: certainty(None, y_pred["scores"]),
+        reward=lambda y_true, y_pred: rewards.log_likelihood(
+            y_true["scores"], y_pred["scores"]
+        ),
     )
     model.compile("sgd", {"scores": crossentropy()})
     model.fit(images, {"scores": labels}, verbose=0)
+
+
+class Wordless(models.ReinforceModel):
+    """A model whose `call` does not take `training`."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.look = layers.RecurrentAttention(layers.GlimpseCell(4), 2)
+        self.drop = keras.layers.Dropout(0.5)
+        self.classify = keras.layers.Dense(3)
+
+    def call(self, images):
+        return self.classify(self.drop(self.look(images)))
+
+
+@pytest.mark.parametrize("num_samples", [1, 2])
+def test_a_call_without_training_samples_in_fit(images, labels, num_samples):
+    model = compiled(Wordless(num_samples=num_samples))
+    history = model.fit(
+        images, labels, validation_data=(images, labels), verbose=0
+    ).history
+    assert 0.05 < history["location_stddev"][0] < 0.5
+    assert history["val_location_stddev"] == [0]
+    trained, other = (model(images, training=True) for _ in range(2))
+    assert trained.shape == (8 * num_samples, 3)
+    assert np.any(trained != other)
+    assert model.predict(images, verbose=0).shape == (8, 3)

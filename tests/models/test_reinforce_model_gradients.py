@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_attention
+from keras_attention import layers, models
 
 
 def crossentropy():
@@ -193,3 +194,58 @@ def test_class_weights_are_sample_weights(make_model, images, labels):
         np.any(np.abs(one - other) > 1e-4)
         for one, other in zip(by_class, unweighted, strict=True)
     )
+
+
+def items_model(query_gradient):
+    """An encoder, two choices of one item, a state that asks."""
+    inputs = keras.Input((5, 4))
+    encoded = keras.layers.Dense(4, name="encoder")(inputs)
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(units=4),
+        keras.layers.GRUCell(6),
+        query_gradient=query_gradient,
+    )
+    state = layers.RecurrentAttention(cell, 2, name="look")(encoded)
+    scores = keras.layers.Dense(3, name="classifier")(state)
+    model = models.ReinforceModel(inputs, scores, baseline="none")
+    model.compile("sgd", crossentropy())
+    return model
+
+
+@pytest.mark.parametrize("query_gradient", [True, False])
+def test_of_items_each_part_learns_what_it_was_asked_to(
+    items, labels, query_gradient
+):
+    model = items_model(query_gradient)
+    cell = cell_of(model)
+    parts = {
+        "policy": cell.mechanism.score.trainable_weights,
+        "core": cell.cell.trainable_weights,
+        "encoder": model.get_layer("encoder").trainable_weights,
+        "classifier": model.get_layer("classifier").trainable_weights,
+    }
+    variables = {
+        name: [weight.value for weight in weights]
+        for name, weights in parts.items()
+    }
+    with tf.GradientTape(persistent=True) as tape:
+        scores = model(items, training=True)
+        compiled_loss = crossentropy()(labels, scores)
+        loss = model.compute_loss(items, labels, scores)
+        policy_term = loss - compiled_loss
+    compiled_parts = moved(tape.gradient(compiled_loss, variables))
+    policy_parts = moved(tape.gradient(policy_term, variables))
+    # Nothing passes through the sample.
+    assert compiled_parts == {"core", "encoder", "classifier"}
+    # The encoder gives the keys that the choice is made by.
+    asked = {"core"} if query_gradient else set()
+    assert policy_parts == {"policy", "encoder", *asked}
+
+
+def moved(gradients):
+    """The parts with a gradient that is not 0 but for rounding."""
+    return {
+        name
+        for name, each in gradients.items()
+        if any(g is not None and np.abs(g).max() > 1e-6 for g in each)
+    }

@@ -20,7 +20,7 @@ import tensorflow as tf
 import keras_attention
 
 from .coverage import Objects
-from .looking import Looked, look
+from .looking import Looked, floating, look
 
 # Where a model looks instead of where it learned to: where what matters is.
 ORACLE = "oracle"
@@ -86,8 +86,7 @@ def averaged_scores(
 
     @tf.function(autograph=False, reduce_retracing=True)
     def run(batch: tf.Tensor) -> tf.Tensor:
-        if batch.dtype == tf.uint8:
-            batch = tf.cast(batch, "float32") / 255
+        batch = floating(batch)
         with keras_attention.policy("sample"):
             scores = model(tf.repeat(batch, num_samples, 0), training=False)
         scores = probabilities(

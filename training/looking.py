@@ -228,9 +228,11 @@ def look(
     forced = forced or {}
     found = {}
 
+    if not model.built:  # building a model calls its layers, too
+        model(floating(images[:1]))
+
     def run(batch: tf.Tensor, forced: dict) -> tuple[tf.Tensor, dict]:
-        if batch.dtype == tf.uint8:
-            batch = tf.cast(batch, "float32") / 255
+        batch = floating(batch)
         with _forced(forced), keras_attention.record_attention() as recorded:
             scores = model(batch, training=False)
         found["chosen"] = _choose(model, recorded, layer)
@@ -275,6 +277,14 @@ def attention_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
         for layer in model._flatten_layers()
         if isinstance(layer, (layers.RecurrentAttention, Mechanism))
     }
+
+
+def floating(images: np.ndarray) -> tf.Tensor:
+    """Images as they are, uint8 scaled to [0, 1]."""
+    images = tf.convert_to_tensor(images)
+    if images.dtype == tf.uint8:
+        return tf.cast(images, "float32") / 255
+    return images
 
 
 def _any_batch(values: np.ndarray) -> tf.TensorSpec:

@@ -32,11 +32,11 @@ def every_step(model):
         ValueError: if the model cannot be split so.
 
     Example:
-    >>> model = ram(num_glimpses=6)
+    >>> model = ram(num_glimpses=3)
     >>> images = np.zeros((2, 28, 28, 1), "uint8")
     >>> scores = every_step(model)(images)
     >>> scores.shape
-    TensorShape([2, 6, 10])
+    TensorShape([2, 3, 10])
     >>> np.array_equal(scores[:, -1], model(images))
     True
     """

@@ -32,7 +32,7 @@ def until_sure(model, threshold):
             split so.
 
     Example:
-    >>> model = until_sure(ram(num_glimpses=6), 0.05)
+    >>> model = until_sure(ram(num_glimpses=3), 0.05)
     >>> with keras_attention.record_attention() as attention:
     ...     scores = model(np.zeros((2, 28, 28, 1), "uint8"))
     >>> scores.shape, attention["glimpses"]["num_glimpses"].numpy()

@@ -152,23 +152,36 @@ def test_evaluate_tells_how_often_a_model_looks_until_it_is_sure(run):
     assert "threshold=2.0" in refusal("evaluate", run, "--threshold", 2)
 
 
-def test_an_export_can_look_until_it_is_sure(run, digit, tmp_path, monkeypatch):
-    # The checks, in processes of their own, are tested with the exports.
-    monkeypatch.setattr(
-        export.verify,
-        "verify_export",
-        lambda *_: {"latency_ms": 1.0, "largest_difference": 0.0},
+def test_an_export_can_look_until_it_is_sure(run, tmp_path, monkeypatch):
+    exports = []
+
+    def record(model, out, **arguments):
+        exports.append((model, arguments["metadata"]))
+        return {"parity": {"largest_difference": 0.0}}
+
+    monkeypatch.setattr(export, "export_model", record)
+    answer("export", run, "--out", tmp_path / "out", "--threshold", 0.7)
+    ((model, metadata),) = exports
+    assert model.get_layer("glimpses").threshold == 0.7
+    assert metadata["threshold"] == 0.7
+    assert metadata["glimpse"] == {"glimpse_size": 6, "num_scales": 1}
+    said = refusal("export", run, "--out", tmp_path, "--threshold", 0)
+    assert "threshold=0.0" in said
+
+
+def test_predict_tells_the_places_that_were_looked_at(digit, monkeypatch):
+    outputs = {
+        "class": np.array([3]),
+        "probabilities": np.full((1, 10), 0.1),
+        "location": np.zeros((1, 6, 2)),
+        "num_glimpses": np.array([2]),
+    }
+    stops_early = export.ExportedModel(
+        "model.tflite", "tflite", (16, 16, 1), lambda images: outputs
     )
-    out = tmp_path / "exported"
-    answer("export", run, "--out", out, "--threshold", 0.01)
-    card = json.loads((out / "model_card.json").read_text())
-    assert card["metadata"]["threshold"] == 0.01
-    assert card["metadata"]["glimpse"] == {"glimpse_size": 6, "num_scales": 1}
-    (answered,) = answer("predict", out, digit)["predictions"]
-    assert len(answered["location"]) == 1  # of two
-    assert "threshold=0.0" in refusal(
-        "export", run, "--out", tmp_path / "other", "--threshold", 0
-    )
+    monkeypatch.setattr(export, "load_exported", lambda path: stops_early)
+    (answered,) = answer("predict", "folder", digit)["predictions"]
+    assert answered["location"] == [[0, 0], [0, 0]]
 
 
 def test_export_writes_both_formats_and_a_card(exported):

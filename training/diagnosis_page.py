@@ -204,7 +204,10 @@ def _curves(policies: dict) -> str:
     labels = _apart(
         [height - s[-1] / top * (height - 10) for s in known.values()]
     )
-    for (name, steps), label in zip(known.items(), labels, strict=True):
+    # From the last to the first: what was learned lies on top.
+    for (name, steps), label in reversed(
+        list(zip(known.items(), labels, strict=True))
+    ):
         y = [height - value / top * (height - 10) for value in steps]
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
         parts.append(

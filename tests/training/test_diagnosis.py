@@ -377,6 +377,18 @@ def test_an_open_scope_does_not_change_a_diagnosis():
     assert inside == diagnose(model, squares())
 
 
+def test_a_model_that_ran_before_is_no_different():
+    """What was traced by `predict` looks where it did then."""
+    tf.config.run_functions_eagerly(False)
+    data = squares(40)
+    model = glimpse_model()
+    model.compile()
+    model.predict(data["images"], verbose=0)
+    found = diagnose(model, data)
+    assert found["policies"]["learned"]["percent"] == 0
+    assert found["policies"]["center"]["percent"] > 0
+
+
 def test_masks_say_the_same_as_boxes():
     data = squares()
     masks = data["images"][..., 0] > 0

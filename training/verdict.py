@@ -33,8 +33,8 @@ RULES = {
     "one half of the image is in view less than half as often as in the other "
     "half, where it is in view more often than by chance (at least 10 images "
     "in each).",
-    "unlearned": "At most 1/3 of the error remains at the truth, and what "
-    "matters is not in view more often than by chance (which is below 90 %).",
+    "unlearned": "At most 1/3 of the error remains at the truth, and the "
+    "object is not in view more often than by chance (which is below 90 %).",
     "attention": "At most 1/3 of the error remains at the truth.",
     "both": "Between 1/3 and 2/3 of the error remains at the truth.",
     "place_matters": "It is not known where the object is; the error as "
@@ -77,8 +77,8 @@ ADVICE = {
     "place_does_not_matter": "Looking where it learned to gains nothing: "
     "train the places, or leave the attention out.",
     "unknown": "Give boxes or masks of the object (and `item_grid` for items).",
-    "truth_is_worse": "It reads worse when it stares at the middle of what "
-    "matters than where it looks: its path is part of how it reads.",
+    "truth_is_worse": "It reads worse when it stares at the middle of the "
+    "object than where it looks: its path is part of how it reads.",
     "context": "It answers from the coarser scales, from the surroundings or "
     "from a part that was seen: being in view is not what decides here.",
     "loose": "The crop shows far more than the object: let it zoom "

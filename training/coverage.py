@@ -15,7 +15,7 @@ object:
 For a mask area(.) adds up its weights, its largest being 1.
 
 Convention: regions are in pixels, the pixel in column p from p - 1/2 to p + 1/2
-(see `training.looking`).
+(see `training.looked`).
 """
 
 from dataclasses import dataclass

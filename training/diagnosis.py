@@ -23,6 +23,7 @@ import numpy as np
 import keras_attention
 from keras_attention import models
 
+from .bootstrap import interval, percent, rounded
 from .coverage import Objects
 from .elsewhere import ORACLE, averaged_scores, is_hard, look_elsewhere
 from .elsewhere import probabilities as as_probabilities
@@ -31,7 +32,6 @@ from .looking import Looked, look
 from .verdict import judge
 from .views import View, view, view_by_chance, widest_share
 
-NUM_BOOTSTRAPS = 2000
 # Of each cell, how many of its worst examples are kept for the page.
 NUM_WORST = 4
 CELLS = ("hit_right", "hit_wrong", "missed_right", "missed_wrong")
@@ -216,7 +216,7 @@ def _of_errors(
     policies = {}
     for name, one in wrong.items():
         policies[name] = {
-            **_interval(one.astype("float64"), generator),
+            **interval(one.astype("float64"), generator),
             "errors": int(one.sum()),
             "errors_per_step_percent": _per_step(runs.get(name), labels),
         }
@@ -225,36 +225,18 @@ def _of_errors(
     oracle = wrong.get(ORACLE)
     figures["attention_error"] = figures["recognition_error"] = None
     if oracle is not None:
-        figures["attention_error"] = _interval(learned - oracle, generator)
+        figures["attention_error"] = interval(learned - oracle, generator)
         figures["recognition_error"] = {
             name: policies[ORACLE][name] for name in ("percent", "interval")
         }
     return figures
 
 
-def _interval(values: np.ndarray, generator: np.random.Generator) -> dict:
-    """The mean in percent, and where 95 of 100 bootstrap samples have it.
-
-    A sample draws as many images as there are, with replacement; `values` of
-    one image stay together, so that differences are paired.
-    """
-    # There are at most three different values: draw how often each comes.
-    kinds, counts = np.unique(values, return_counts=True)
-    count = len(values)
-    drawn = generator.multinomial(count, counts / count, NUM_BOOTSTRAPS)
-    means = 100 * drawn @ kinds / count
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {
-        "percent": _rounded(100 * values.mean()),
-        "interval": [_rounded(low), _rounded(high)],
-    }
-
-
 def _per_step(looked: Looked | None, labels: np.ndarray) -> list | None:
     if looked is None or looked.scores.ndim == 2:
         return None
     steps = np.moveaxis(looked.scores, 1, 0)
-    return [_percent(_wrong(scores, labels)) for scores in steps]
+    return [percent(_wrong(scores, labels)) for scores in steps]
 
 
 def _of_views(
@@ -280,21 +262,21 @@ def _of_views(
         "halves": _halves(objects.centres, hits),
         "widest_share_percent": None
         if widest is None
-        else _rounded(100 * np.median(widest)),
+        else rounded(100 * np.median(widest)),
         "hits": hits,
     }
 
 
 def _figures(seen: View) -> dict:
     return {
-        "any_percent": _percent(seen.hits.any(axis=1)),
-        "last_percent": _percent(seen.hits[:, -1]),
-        "per_step_percent": [_percent(hits) for hits in seen.hits.T],
-        "share_percent": _percent(seen.shares),
-        "best_share_percent": _percent(seen.best),
+        "any_percent": percent(seen.hits.any(axis=1)),
+        "last_percent": percent(seen.hits[:, -1]),
+        "per_step_percent": [percent(hits) for hits in seen.hits.T],
+        "share_percent": percent(seen.shares),
+        "best_share_percent": percent(seen.best),
         "overlap_percent": None
         if seen.overlaps is None
-        else _percent(seen.overlaps),
+        else percent(seen.overlaps),
     }
 
 
@@ -322,8 +304,8 @@ def _classes(
             {
                 "class": label,
                 "images": int(here.sum()),
-                "error_percent": _percent(wrong[here]),
-                "hit_percent": None if hits is None else _percent(hits[here]),
+                "error_percent": percent(wrong[here]),
+                "hit_percent": None if hits is None else percent(hits[here]),
                 **{name: int(one.sum()) for name, one in cells.items()},
             }
         )
@@ -339,7 +321,7 @@ def _halves(centres: np.ndarray, hits: np.ndarray) -> dict:
         "bottom": centres[:, 1] > 0,
     }
     return {
-        name: {"images": int(here.sum()), "hit_percent": _percent(hits[here])}
+        name: {"images": int(here.sum()), "hit_percent": percent(hits[here])}
         for name, here in halves.items()
     }
 
@@ -374,7 +356,7 @@ def _spread(looked: Looked) -> float | None:
         return None
     location = looked.attention["location"]
     spread = location.std(axis=0, dtype="float64")  # (T, ..., 2)
-    return _rounded(spread.mean(axis=-1).max())
+    return rounded(spread.mean(axis=-1).max())
 
 
 def _worst(
@@ -399,12 +381,3 @@ def _worst(
                 None if objects is None else objects.normalised[indices],
             )
     return worst
-
-
-def _percent(values: np.ndarray) -> float | None:
-    """The mean in percent, None of nothing."""
-    return _rounded(100 * np.mean(values)) if np.size(values) else None
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 3) if np.isfinite(value) else None

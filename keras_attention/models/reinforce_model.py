@@ -117,8 +117,8 @@ class ReinforceModel(keras.Model):
 
     The digit of some of the images is known to be at the top left:
 
-    >>> model = ReinforceModel(model.inputs, model.outputs, supervision=0.1)
-    >>> model.compile("adam", [loss])
+    >>> model = ReinforceModel(images, model.output, supervision=0.1)
+    >>> model.compile("adam", loss)
     >>> places = np.array([[-0.5, -0.5], [-0.4, -0.6]] + 2 * [[np.nan] * 2])
     >>> "supervised_loss" in model.fit(x, (y, places), verbose=0).history
     True

@@ -233,3 +233,72 @@ def test_a_model_without_hard_attention_is_an_error():
 def test_places_of_a_wrong_form_are_an_error(make, inputs, places, text):
     with pytest.raises(ValueError, match=text):
         loss_of(make(), inputs, places)
+
+
+def supervised(supervision, make=look_at_images, **arguments):
+    plain = make()
+    model = models.ReinforceModel(
+        plain.input, plain.output, supervision=supervision, **arguments
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=["accuracy"])
+    return model
+
+
+LABELS = np.arange(6) % 3
+SOME = np.where([[1], [0]] * 3, PLACES, np.nan)
+
+
+def test_fit_learns_labels_and_places_together():
+    model = supervised(0.5)
+    history = model.fit(
+        IMAGES,
+        (LABELS, SOME),
+        validation_data=(IMAGES, (LABELS, SOME)),
+        epochs=2,
+        verbose=0,
+    ).history
+    assert {"supervised_loss", "val_supervised_loss"} < set(history)
+    assert np.isfinite([*history.values()]).all()
+    loss, _ = loss_of(model, IMAGES, SOME)
+    assert history["val_supervised_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    # Without places it is evaluated as any model.
+    evaluated = model.evaluate(IMAGES, LABELS, verbose=0, return_dict=True)
+    assert evaluated["loss"] == pytest.approx(history["val_loss"][-1])
+
+
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_supervision_adds_its_gradient_to_the_policy_alone(num_samples):
+    def gradients_with(supervision):
+        keras.utils.set_random_seed(2)
+        model = supervised(supervision, num_samples=num_samples)
+        weights = [weight.value for weight in model.trainable_weights]
+        with tf.GradientTape(persistent=True) as tape:
+            with keras_attention.record_attention() as attention:
+                scores = model(IMAGES, training=True)
+            y = (LABELS, SOME) if supervision else LABELS
+            loss = model.compute_loss(y=y, y_pred=scores)
+            expected = known_places.total_loss(model, attention, SOME)
+        return [
+            tape.gradient(value, weights, unconnected_gradients="zero")
+            for value in (loss, expected)
+        ]
+
+    without, of_places = gradients_with(0.0)
+    found, _ = gradients_with(0.5)
+    for one, two, places in zip(found, without, of_places, strict=True):
+        np.testing.assert_allclose(one, two + 0.5 * places, atol=1e-5)
+    # The kernel and the bias of the location network.
+    assert sum(np.any(places != 0) for places in of_places) == 2
+
+
+def test_training_with_supervision_needs_places():
+    model = supervised(0.5)
+    with pytest.raises(ValueError, match=r"`\(labels, places\)`.*Received"):
+        model.fit(IMAGES, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("supervision", [-0.1, "much", float("nan")])
+def test_a_weight_below_0_is_an_error(supervision):
+    with pytest.raises(ValueError, match="`supervision` must be a number"):
+        supervised(supervision)

@@ -1,7 +1,8 @@
 """Compares the gradient estimators of hard attention: bias, variance, learning.
 
 Run `python benchmarks/estimators.py`; it writes `docs/estimators.md` and
-`docs/estimators.png`, and takes about 270 CPU-seconds. All is random by seed. Two small problems, of the handwriting that scikit-learn ships:
+`docs/estimators.png`, and takes about 270 CPU-seconds. All is random by seed.
+Two small problems, of the handwriting that scikit-learn ships:
 
 - items: a digit is cut into 8 patches of 4x8 pixels; the model reads two of
   them. The exact gradient is the sum over the 64 outcomes.

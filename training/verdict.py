@@ -20,6 +20,10 @@ SAME_PLACES = 0.05
 RULES = {
     "healthy": "The error is at most 5 %.",
     "few_errors": "There are fewer than 10 errors: too few to divide.",
+    "untaught": "At least 2/3 of the error remains at the truth, the object "
+    "is not in view more often than by chance (which is below 90 %), and the "
+    "error is not below that at random places, where that is known; `context` "
+    "does not hold.",
     "crop": "At least 2/3 of the error remains at the truth, and the widest "
     "crop can show less than half of the object (in the median image).",
     "confused": "At least 2/3 of the error remains at the truth, and at least "
@@ -55,6 +59,9 @@ RULES = {
     "that were left.",
 }
 ADVICE = {
+    "untaught": "What reads was never led to the object, so it may not have "
+    "learned to read it: first train the places, and what reads with them; "
+    "then look at this again.",
     "crop": "Take larger glimpses, more scales, or a larger crop.",
     "confused": "Check the labels of these two classes, then look at the "
     "pictures of what was confused.",
@@ -181,8 +188,21 @@ def _blind_half(figures: dict) -> tuple[str, str] | None:
     return None
 
 
-def _is_no_better_than_chance(figures: dict) -> bool:
-    if _part(figures) != "attention" or figures["views"] is None:
+def _is_untaught(figures: dict) -> bool:
+    return (
+        _part(figures) == "recogniser"
+        and _sees_no_more_than_chance(figures)
+        and not _place_matters(figures)
+        and not _answers_from_context(figures)
+    )
+
+
+def _is_unlearned(figures: dict) -> bool:
+    return _part(figures) == "attention" and _sees_no_more_than_chance(figures)
+
+
+def _sees_no_more_than_chance(figures: dict) -> bool:
+    if figures["views"] is None:
         return False
     seen, chance = (
         figures["views"][name]["any_percent"] for name in ("learned", "chance")
@@ -241,12 +261,13 @@ def _above(percent: float, n: int, other: float, m: int) -> bool:
 FINDINGS: dict[str, Callable[[dict], bool]] = {
     "healthy": lambda figures: _learned(figures)["percent"] <= HEALTHY_PERCENT,
     "few_errors": lambda figures: _learned(figures)["errors"] < ENOUGH,
+    "untaught": _is_untaught,
     "crop": _has_small_crop,
     "confused": _confuses,
     "recogniser": lambda figures: _part(figures) == "recogniser",
     "same_places": _stays,
     "blind": lambda figures: _blind_half(figures) is not None,
-    "unlearned": _is_no_better_than_chance,
+    "unlearned": _is_unlearned,
     "attention": lambda figures: _part(figures) == "attention",
     "both": lambda figures: _part(figures) == "both",
     "place_matters": _place_matters,
@@ -259,7 +280,7 @@ FURTHER: dict[str, Callable[[dict], bool]] = {
     "confused": _confuses,
     "same_places": _stays,
     "blind": lambda figures: _blind_half(figures) is not None,
-    "unlearned": _is_no_better_than_chance,
+    "unlearned": _is_unlearned,
     "truth_is_worse": _truth_is_worse,
     "context": _answers_from_context,
     "loose": _is_loose,
@@ -297,7 +318,7 @@ def _of(part: int, whole: int) -> str:
     if whole < ENOUGH:
         return f"{part} of {whole}"
     tenths = 10 * part / whole
-    if tenths < 0.5:
+    if tenths <= 0.5:  # 0.5 is written as 0
         return "fewer than 1 of 10"
     return f"{tenths:.0f} of 10" if tenths < 9.5 else "more than 9 of 10"
 
@@ -326,13 +347,14 @@ def _what(figures: dict, finding: str) -> str:
             f"work on where it looks, it is blind to the {half} half (in view "
             f"in {missed:.0f} % there, in {seen:.0f} % of the {other} half)"
         )
-    if finding == "unlearned":
+    if finding in ("unlearned", "untaught"):
         seen, chance = (
             figures["views"][name]["any_percent"]
             for name in ("learned", "chance")
         )
+        first = " first" if finding == "untaught" else ""
         return (
-            "work on where it looks, the object is in view in "
+            f"work on where it looks{first}, the object is in view in "
             f"{seen:.0f} % of the images and would be in {chance:.0f} % by "
             "chance"
         )

@@ -57,6 +57,10 @@ FIGURES = {
 }
 
 
+def seen(percent):
+    return {"any_percent": percent, "overlap_percent": 1.0}
+
+
 def judged(learned=20.0, oracle=10.0, **changes):
     figures = copy.deepcopy(FIGURES)
     figures["policies"]["learned"] = policy(learned)
@@ -150,9 +154,6 @@ def test_a_half_that_is_not_looked_at(half):
 
 
 def test_no_better_than_chance():
-    def seen(percent):
-        return {"any_percent": percent, "overlap_percent": 1.0}
-
     # 3 standard errors of the difference of 46 % and 40 % of 1000 are 6.6.
     assert judged(oracle=0.0, views__learned=seen(46.0))[0] == "unlearned"
     assert judged(oracle=0.0, views__learned=seen(47.0))[0] == "attention"
@@ -239,3 +240,33 @@ def test_every_rule_is_stated():
     text = " ".join((ROOT / "docs" / "diagnosis.md").read_text("utf-8").split())
     for name, rule in RULES.items():
         assert f"| `{name}` | {rule} |" in text
+
+
+def test_what_was_never_led_to_the_object_is_not_blamed_for_its_reading():
+    """A recogniser trained with places frozen at random: it saw nothing."""
+    table = {
+        "hit_right": 20,
+        "hit_wrong": 60,
+        "missed_right": 210,
+        "missed_wrong": 710,
+    }
+    frozen = {"views__learned": seen(9.0), "views__chance": seen(11.0)}
+    frozen |= {"table": table, "policies__random": policy(76.0)}
+    finding, sentence, rules = judged(77.0, 60.0, **frozen)
+    assert finding == "untaught"
+    assert "work on where it looks first" in sentence
+    assert rules == ["untaught"]
+    assert judged(77.0, 50.0, **frozen)[0] == "both"
+    for changed in (
+        {"views__learned": seen(30.0)},
+        {"policies__random": policy(90.0)},
+        {"table": {**table, "missed_right": 310, "missed_wrong": 610}},
+        {"views__chance": seen(90.0), "views__learned": seen(90.0)},
+    ):
+        assert judged(77.0, 60.0, **frozen | changed)[0] == "recogniser"
+
+
+def test_no_errors_are_said_to_be_0_of_10():
+    """0.5 of 10 would be rounded to an even number."""
+    table = {**FIGURES["table"], "hit_wrong": 10}
+    assert "fewer than 1 of 10 errors" in judged(20.0, table=table)[1]

@@ -49,6 +49,7 @@ def look_elsewhere(
         where there are objects, `oracle`.
     """
     found = {"learned": learned}
+    looking = {**looking, "layer": learned.layer}
     if is_hard(learned):
         for name, policy in (
             ("sampled", "sample"),

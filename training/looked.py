@@ -35,8 +35,9 @@ class Looked:
         attention: What the layer attended to, a dict of arrays (N, T, ...).
             T is 1 for a layer that is not in a loop.
         geometry: What it takes to say where that is. For glimpses
-            `glimpse_size`, `num_scales` and `map_shape`, the size (rows,
-            columns) of what the sensor reads, mostly the image; for a mask
+            `glimpse_size`, `num_scales`, `interpolation`, `fill_value` and
+            `map_shape`, the size (rows, columns) of what the sensor reads,
+            mostly the image; for a mask
             `map_shape`; for items `item_grid`, (rows, columns) or None; for
             a transformer `output_shape`, `transform`, `align_corners`,
             `num_transforms`, `interpolation`, `padding` and `fill_value`.

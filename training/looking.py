@@ -14,6 +14,7 @@ import tensorflow as tf
 import keras_attention
 from keras_attention import layers
 from keras_attention.layers.mechanism import Mechanism
+from keras_attention.layers.until_sure import UntilSure
 from keras_attention.policies.forced import force
 
 from .looked import Looked
@@ -29,6 +30,7 @@ KEPT = (
 )
 # What of it `keras_attention.policy` can force.
 HARD = ("location", "indices")
+LOOPS = (layers.RecurrentAttention, UntilSure)
 
 
 def look(
@@ -61,7 +63,8 @@ def look(
             attention `{"location": (N, 2)}` or `(N, T, 2)`, or `{"indices":
             (N, k)}` or `(N, T, k)`. Of soft attention `{"attention_weights":
             (N, rows, columns)}` or `(N, items)`; of a transformer `{"theta":
-            (N, n, ...)}`; these at every step.
+            (N, n, ...)}`; these at every step, and where `layer` is given
+            of that layer alone.
 
     Returns:
         A `Looked`.
@@ -79,13 +82,18 @@ def look(
         )
     forced = forced or {}
     found = {}
+    known = attention_layers(model)
+    only = _mechanism(_called(known, layer)) if layer is not None else None
 
     if not model.built:  # building a model calls its layers, too
         model(floating(images[:1]))
 
     def run(batch: tf.Tensor, forced: dict) -> tuple[tf.Tensor, dict]:
         batch = floating(batch)
-        with _forced(forced), keras_attention.record_attention() as recorded:
+        with (
+            _forced(forced, only),
+            keras_attention.record_attention() as recorded,
+        ):
             scores = model(batch, training=False)
         found["chosen"] = _choose(model, recorded, layer)
         seen = recorded[found["chosen"][0]]
@@ -110,8 +118,7 @@ def look(
         *batches,
     )
     name, found_layer = found["chosen"]
-    mechanism = getattr(found_layer, "cell", found_layer)
-    mechanism = getattr(mechanism, "mechanism", mechanism)
+    mechanism = _mechanism(found_layer)
     attention = _with_axes(found_layer is mechanism, mechanism, attention)
     shape = images.shape[1:3]
     kind, geometry = _geometry(mechanism, shape, glimpse_size)
@@ -127,7 +134,7 @@ def attention_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
     return {
         layer.name: layer
         for layer in model._flatten_layers()
-        if isinstance(layer, (layers.RecurrentAttention, Mechanism))
+        if isinstance(layer, (*LOOPS, Mechanism))
     }
 
 
@@ -144,14 +151,14 @@ def _any_batch(values: np.ndarray) -> tf.TensorSpec:
 
 
 @contextlib.contextmanager
-def _forced(values: dict) -> Iterator[None]:
+def _forced(values: dict, only: Mechanism | None) -> Iterator[None]:
     hard = {name: values[name] for name in values if name in HARD}
     soft = {name: values[name] for name in values if name not in HARD}
     with contextlib.ExitStack() as scopes:
         if hard:
             scopes.enter_context(keras_attention.policy(**hard))
         if soft:
-            scopes.enter_context(force(**soft))
+            scopes.enter_context(force(**soft, layer=only))
         yield
 
 
@@ -160,22 +167,14 @@ def _choose(
 ) -> tuple[str, keras.layers.Layer]:
     """The name under which the layer was recorded, and the layer."""
     known = attention_layers(model)
-    # A layer that is called again is there again, as name_1, name_2, ...
-    found = {
-        key: known[key if key in known else key.rpartition("_")[0]]
-        for key in recorded
-    }
+    found = {key: _called(known, key) for key in recorded}
     if not found:
         raise ValueError(
             f"The model {model.name!r} has no attention layer that could be "
             "recorded: it needs a layer of `keras_attention.layers`, driven "
             "by `RecurrentAttention` and not by `keras.layers.RNN`."
         )
-    loops = [
-        key
-        for key, layer in found.items()
-        if isinstance(layer, layers.RecurrentAttention)
-    ]
+    loops = [key for key, layer in found.items() if isinstance(layer, LOOPS)]
     if name is None and (loops or len(found) == 1):
         name = (loops or list(found))[-1]
     if name not in found:
@@ -184,6 +183,17 @@ def _choose(
             f"{', '.join(found)}. Received: layer={name!r}"
         )
     return name, found[name]
+
+
+def _called(known: dict, key: str) -> keras.layers.Layer | None:
+    """The layer of a record; one called again is there as name_1, name_2."""
+    return known.get(key, known.get(key.rpartition("_")[0]))
+
+
+def _mechanism(layer: keras.layers.Layer | None) -> Mechanism | None:
+    """What attends in a layer: that of the cell of a loop, or the layer."""
+    cell = getattr(layer, "cell", layer)
+    return getattr(cell, "mechanism", cell)
 
 
 def _scores(model: keras.Model, outputs: tf.Tensor) -> tf.Tensor:
@@ -246,6 +256,8 @@ def _geometry(
     return "glimpses", {
         "glimpse_size": glimpse_size,
         "num_scales": getattr(sensor, "num_scales", 1),
+        "interpolation": getattr(sensor, "interpolation", "bilinear"),
+        "fill_value": getattr(sensor, "fill_value", 0.0),
         "map_shape": _map_shape(mechanism, image_shape),
     }
 

@@ -106,7 +106,7 @@ class SoftAttention(Mechanism):
         inputs, keys = inputs["inputs"], inputs["keys"]
         self._check(inputs.shape, None if query is None else query.shape, mask)
         weights = self._weights(self.score(keys, query), mask)
-        weights = forced.instead_of("attention_weights", weights)
+        weights = forced.instead_of("attention_weights", weights, self)
         attention = {"attention_weights": weights}
         if choices:
             weights *= choices["keep"]

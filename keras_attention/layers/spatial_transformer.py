@@ -232,7 +232,7 @@ class SpatialTransformer(Mechanism):
             )
         _check_shapes(inputs.shape, getattr(query, "shape", None))
         theta = self._theta(inputs, query)  # (B * n, ...)
-        theta = forced.instead_of("theta", theta)
+        theta = forced.instead_of("theta", theta, self)
         grid = self._grid(theta, self.output_shape)  # (B * n, H', W', 2)
         # The only pixel of a crop of one pixel is at its centre.
         location = self._grid(theta, (1, 1))[:, 0, 0]

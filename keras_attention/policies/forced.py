@@ -15,13 +15,14 @@ _forced = []
 
 
 @contextlib.contextmanager
-def force(attention_weights=None, theta=None):
-    """Replaces what all soft attention, or all transformers, compute.
+def force(attention_weights=None, theta=None, layer=None):
+    """Replaces what soft attention, or transformers, compute.
 
     Args:
         attention_weights: of soft attention, (B, N) or (B, H, W), or None.
         theta: of `SpatialTransformer`, as its attention gives it: (B, ...),
             or (B, n, ...) of several crops. Or None.
+        layer: the only layer whose attention is replaced, None for all.
 
     Example:
     >>> from keras_attention.policies.forced import force
@@ -30,25 +31,28 @@ def force(attention_weights=None, theta=None):
     ...     ItemWiseSoftAttention()(items).numpy()
     array([[5.]], dtype=float32)
     """
-    _forced.append({"attention_weights": attention_weights, "theta": theta})
+    values = {"attention_weights": attention_weights, "theta": theta}
+    _forced.append((values, layer))
     try:
         yield
     finally:
         _forced.pop()
 
 
-def instead_of(name, value):
+def instead_of(name, value, layer=None):
     """What the innermost scope forces, or the value itself.
 
     Args:
         name: `"attention_weights"` or `"theta"`.
         value: what was computed.
+        layer: the layer that computed it.
 
     Raises:
         ValueError: if what is forced does not have the value's size.
     """
-    given = _forced[-1][name] if _forced else None
-    if given is None:
+    values, only = _forced[-1] if _forced else ({}, None)
+    given = values.get(name)
+    if given is None or (only is not None and only is not layer):
         return value
     given = tf.cast(tf.convert_to_tensor(given), value.dtype)
     if name == "theta":  # the crops of an image one after the other

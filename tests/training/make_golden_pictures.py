@@ -49,6 +49,8 @@ def glimpses():
         {"location": [np.array(places, "float32")]},
         glimpse_size=12,
         num_scales=2,
+        interpolation="nearest",
+        fill_value=0.0,
         map_shape=(SIDE, SIDE),
     )
 

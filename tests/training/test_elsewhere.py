@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers
+from keras_attention import layers, models
 from keras_attention.training.coverage import Objects
+from keras_attention.training.diagnosis import diagnose
 from keras_attention.training.elsewhere import (
     averaged_scores,
     look_elsewhere,
@@ -170,3 +171,46 @@ def test_probabilities_are_told_from_scores():
     np.testing.assert_allclose(
         probabilities(scores * 3), tf.nn.softmax(scores * 3)
     )
+
+
+def test_of_several_layers_only_the_one_in_question_looks_elsewhere():
+    images = keras.Input((16, 16, 1))
+    small = keras.layers.AveragePooling2D(2)(images)
+    seen = layers.LocationWiseSoftAttention(name="map")(small)
+    items = keras.layers.Reshape((-1, 1))(keras.layers.MaxPooling2D(4)(images))
+    read = layers.ItemWiseSoftAttention(name="items")(items)
+    model = keras.Model(images, keras.layers.Concatenate()([seen, read]))
+    pixels = np.random.default_rng(0).uniform(size=(6, 16, 16, 1))
+    data = {
+        "images": pixels.astype("float32"),
+        "labels": np.arange(6) % 2,
+        "boxes": np.tile([[-0.5, -0.5, 0.5, 0.5]], (6, 1)),
+    }
+    for options in ({"layer": "map"}, {"layer": "items", "item_grid": (4, 4)}):
+        found = diagnose(model, data, **options)
+        assert found["layer"] == options["layer"]
+        assert "oracle" in found["policies"]
+    weights = np.eye(64, dtype="float32")[:6].reshape(6, 8, 8)
+    forced = {"attention_weights": weights}
+    moved = look(model, data["images"], layer="map", forced=forced).scores
+    stayed = look(model, data["images"], layer="map").scores
+    np.testing.assert_allclose(moved[:, 1], stayed[:, 1], rtol=1e-6)
+    assert np.abs(moved[:, 0] - stayed[:, 0]).min() > 1e-6
+
+
+def test_a_model_that_looks_until_it_is_sure_can_be_diagnosed():
+    model = models.until_sure(
+        models.ram((16, 16, 1), 3, num_glimpses=2, glimpse_size=4), 0.9
+    )
+    pixels = np.random.default_rng(0).uniform(size=(6, 16, 16, 1))
+    found = diagnose(
+        model,
+        {
+            "images": pixels.astype("float32"),
+            "labels": np.arange(6) % 3,
+            "boxes": np.tile([[-0.5, -0.5, 0.5, 0.5]], (6, 1)),
+        },
+    )
+    assert found["kind"] == "glimpses"
+    assert found["num_steps"] == 2
+    assert "oracle" in found["policies"]

@@ -64,6 +64,8 @@ def glimpse_paths(
         geometry={
             "glimpse_size": glimpse_size,
             "num_scales": num_scales,
+            "interpolation": "bilinear",
+            "fill_value": 0.0,
             "map_shape": images.shape[1:3],
         },
     )
@@ -123,7 +125,8 @@ def _crops(looked: Looked, index: int, shown: Shown) -> list[list[np.ndarray]]:
         locations,
         max(1, round(looked.geometry["glimpse_size"] * ratio)),
         num_scales,
-        looked.geometry.get("interpolation", "nearest"),
+        looked.geometry["interpolation"],
+        looked.geometry["fill_value"],
     ).numpy()
     return [
         [shown.of(crop) for crop in np.split(seen, num_scales, axis=-1)]

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import models
+from keras_attention import layers, models
 from keras_attention.training import plots
-from keras_attention.training.looking import Looked
+from keras_attention.training.looking import Looked, look
 from keras_attention.training.plots.glimpses import glimpse_row
 from keras_attention.training.plots.shown import Shown
 
@@ -65,7 +65,13 @@ def test_a_sensor_of_a_map_is_shown_as_the_image_in_its_square():
         image_shape=(20, 20),
         scores=np.zeros((1, 2)),
         attention={"location": np.zeros((1, 1, 2), "float32")},
-        geometry={"glimpse_size": 2, "num_scales": 1, "map_shape": (5, 5)},
+        geometry={
+            "glimpse_size": 2,
+            "num_scales": 1,
+            "interpolation": "bilinear",
+            "fill_value": 0.0,
+            "map_shape": (5, 5),
+        },
     )
     image = np.random.default_rng(1).random((20, 20, 1))
     (step,) = glimpse_row(looked, 0, Shown(image)).steps
@@ -73,6 +79,23 @@ def test_a_sensor_of_a_map_is_shown_as_the_image_in_its_square():
         step.panels[0][..., :1], image[6:14, 6:14], rtol=1e-6
     )
     np.testing.assert_array_equal(step.outlines[0][0], [5.5, 5.5])
+
+
+def test_what_was_seen_is_read_as_the_sensor_reads_it():
+    sensor = layers.GlimpseSensor(4, interpolation="nearest", fill_value=0.75)
+    images = keras.Input((20, 20, 1))
+    place = keras.layers.Dense(2, "tanh", kernel_initializer="zeros")
+    look_once = layers.LocationWiseHardAttention(sensor, location_network=place)
+    seen = look_once(images, keras.layers.Flatten()(images))
+    model = keras.Model(images, keras.layers.Flatten()(seen))
+    image = np.random.default_rng(1).random((1, 20, 20, 1)).astype("float32")
+    corner = np.array([[-0.97, -0.97]], "float32")
+    looked = look(model, image, forced={"location": corner})
+    (step,) = glimpse_row(looked, 0, Shown(image[0])).steps
+    np.testing.assert_allclose(
+        step.panels[0][..., 0], looked.scores[0].reshape(4, 4), atol=1e-6
+    )
+    assert step.panels[0][0, 0, 0] == 0.75
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""What a diagnosis takes, repeats and refuses."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+import keras_attention
+from keras_attention import layers
+from keras_attention.training.diagnosis import diagnose
+
+SIZE = 24
+
+
+def grid_model():
+    """Six glimpses from a grid of places; the state is what was read last."""
+    images = keras.Input((SIZE, SIZE, 1))
+    cell = layers.GlimpseCell(
+        layers.GlimpseSensor(8, 2),
+        core=keras.layers.SimpleRNNCell(4),
+        location_policy=layers.GridLocationPolicy(3, 3),
+        location_network=keras.layers.Dense(9),
+    )
+    state = layers.RecurrentAttention(cell, 2)(images)
+    return keras.Model(images, keras.layers.Dense(4)(state))
+
+
+def test_a_loop_with_a_grid_of_places_takes_every_policy(planted):
+    model = grid_model()
+    found, _ = planted.finding(model, num_averaged=3)
+    assert list(found["policies"]) == [
+        "learned",
+        "sampled",
+        "random",
+        "center",
+        "oracle",
+        "averaged",
+    ]
+    data = planted.squares()
+    with keras_attention.policy("center"):
+        scores = model(data["images"]).numpy()
+    wrong = (scores.argmax(axis=1) != data["labels"]).mean()
+    centre = found["policies"]["center"]
+    assert centre["percent"] == pytest.approx(100 * wrong, abs=1e-3)
+    assert centre["errors_per_step_percent"][-1] == centre["percent"]
+    assert len(found["views"]["learned"]["per_step_percent"]) == 2
+
+
+def test_a_diagnosis_repeats_and_leaves_the_random_numbers_alone(planted):
+    model = grid_model()
+    states = [
+        variable
+        for variable in model.variables
+        if "seed_generator_state" in variable.path
+    ]
+    before = [state.numpy() for state in states]
+    first = diagnose(model, planted.squares(), seed=1)
+    assert first == diagnose(model, planted.squares(), seed=1)
+    assert (
+        first["policies"]
+        != diagnose(model, planted.squares(), seed=2)["policies"]
+    )
+    assert states
+    for state, value in zip(states, before, strict=True):
+        np.testing.assert_array_equal(state.numpy(), value)
+
+
+def test_an_open_scope_does_not_change_a_diagnosis(planted):
+    model = planted.glimpse_model()
+    with keras_attention.policy("random"):
+        inside = diagnose(model, planted.squares())
+    assert inside == diagnose(model, planted.squares())
+
+
+def test_a_model_that_ran_before_is_no_different(planted):
+    """What was traced by `predict` looks where it did then."""
+    tf.config.run_functions_eagerly(False)
+    data = planted.squares(40)
+    model = planted.glimpse_model()
+    model.compile()
+    model.predict(data["images"], verbose=0)
+    found = diagnose(model, data)
+    assert found["policies"]["learned"]["percent"] == 0
+    assert found["policies"]["center"]["percent"] > 0
+
+
+def test_masks_say_the_same_as_boxes(planted):
+    data = planted.squares()
+    masks = data["images"][..., 0] > 0
+    boxes = diagnose(planted.glimpse_model(planted.Find(blind=True)), data)
+    masked = diagnose(
+        planted.glimpse_model(planted.Find(blind=True)),
+        {"images": data["images"], "labels": data["labels"], "masks": masks},
+    )
+    for name in ("table", "policies", "halves", "verdict", "classes"):
+        assert boxes[name] == masked[name]
+    for whose in ("learned", "chance"):
+        assert masked["views"][whose]["share_percent"] == pytest.approx(
+            boxes["views"][whose]["share_percent"], abs=0.01
+        )
+
+
+def test_without_boxes_there_is_a_reduced_form(planted):
+    data = planted.squares()
+    del data["boxes"]
+    found, what = planted.finding(
+        planted.glimpse_model(planted.Find(blind=True)), data
+    )
+    assert what == "place_matters"
+    assert found["table"] is None
+    assert found["attention_error"] is None
+    assert "oracle" not in found["policies"]
+    assert set(found["examples"]) == {"right", "wrong"}
+    assert "Without boxes" in found["notes"][-1]
+    assert planted.finding(planted.soft_model(0.0), data)[1] == "unknown"
+
+
+def test_a_data_set_in_batches_is_the_same(planted):
+    batches = tf.data.Dataset.from_tensor_slices(planted.squares()).batch(100)
+    model = planted.glimpse_model(planted.Find(blind=True))
+    assert diagnose(model, batches) == diagnose(model, planted.squares())
+
+
+def test_a_class_without_images_has_no_percentages(planted):
+    data = planted.squares()
+    kept = data["labels"] != 2
+    found, _ = planted.finding(
+        planted.glimpse_model(),
+        {name: value[kept] for name, value in data.items()},
+    )
+    assert found["classes"][2] == {
+        "class": 2,
+        "images": 0,
+        "error_percent": None,
+        "hit_percent": None,
+        "hit_right": 0,
+        "hit_wrong": 0,
+        "missed_right": 0,
+        "missed_wrong": 0,
+    }
+    assert found["halves"]["left"]["images"] > 0
+
+
+def test_one_image_is_a_data_set(planted):
+    one = {name: value[:1] for name, value in planted.squares().items()}
+    found, _ = planted.finding(planted.glimpse_model(), one)
+    assert found["num_images"] == 1
+    assert None in [half["hit_percent"] for half in found["halves"].values()]
+
+
+def test_an_answer_that_is_no_number_is_wrong(planted):
+    images = keras.Input((SIZE, SIZE, 1))
+    seen = layers.LocationWiseSoftAttention()(images)
+    nothing = keras.layers.Lambda(lambda x: ops.zeros((1, 4)) * x / 0.0)(seen)
+    found, _ = planted.finding(keras.Model(images, nothing))
+    assert found["policies"]["learned"]["percent"] == 100
+
+
+def test_the_interval_is_that_of_a_bootstrap_over_the_images(planted):
+    """Against drawing the images one by one."""
+    found = diagnose(
+        planted.glimpse_model(planted.Find(blind=True)), planted.squares()
+    )
+    learned = found["policies"]["learned"]
+    wrong = np.arange(240) < learned["errors"]
+    generator = np.random.default_rng(5)
+    drawn = generator.choice(wrong, (4000, 240)).mean(axis=1)
+    expected = np.percentile(100 * drawn, [2.5, 97.5])
+    np.testing.assert_allclose(learned["interval"], expected, atol=0.7)
+    # Nothing is wrong at the truth: the difference is the error as learned.
+    assert found["attention_error"]["percent"] == learned["percent"]
+    np.testing.assert_allclose(
+        found["attention_error"]["interval"], expected, atol=0.7
+    )
+
+
+def test_what_does_not_fit_is_refused(planted):
+    data = planted.squares()
+    images = keras.Input((SIZE, SIZE, 1))
+    plain = keras.Model(images, planted.Read()(images))
+    with pytest.raises(ValueError, match="has no attention layer"):
+        diagnose(plain, data)
+    with pytest.raises(ValueError, match=r"0 .. 3, the classes .* 0 .. 4"):
+        diagnose(
+            planted.glimpse_model(),
+            {**data, "labels": data["labels"] + 1 * (np.arange(240) == 3)},
+        )
+    with pytest.raises(ValueError, match="threshold=0"):
+        diagnose(planted.glimpse_model(), data, threshold=0)
+    with pytest.raises(ValueError, match="outside the image"):
+        diagnose(planted.glimpse_model(), {**data, "boxes": data["boxes"] + 2})

@@ -32,7 +32,7 @@ def step_colour(step: int, num_steps: int) -> tuple[float, ...]:
 
 
 def show(axes: Axes, pixels: np.ndarray) -> None:
-    """Shows what `visible` made of an image, in a thin grey frame."""
+    """Shows the pixels of an image, in a thin grey frame."""
     axes.imshow(
         pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest", zorder=0
     )

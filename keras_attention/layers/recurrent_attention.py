@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from keras_attention.layers import parts
 from keras_attention.layers.attention_cell import AttentionCell
+from keras_attention.layers.loop_step import LoopStep
 from keras_attention.layers.mechanism import check_mask, check_query
 from keras_attention.ops.checks import check_count
 from keras_attention.policies import rollouts, scope
-from keras_attention.policies.choices import at_step
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -160,7 +160,7 @@ class RecurrentAttention(keras.layers.Layer):
         if task is not None:
             check_query(task.shape, inputs.shape, name="task")
         seen_first = inputs if static else inputs[:, 0]
-        step = _Step(
+        step = LoopStep(
             cell=self.cell,
             inputs=prepared,
             static=static,
@@ -248,53 +248,6 @@ class RecurrentAttention(keras.layers.Layer):
                 f"Received: unroll=True, inputs.shape={inputs.shape}"
             )
         return tf.shape(inputs)[1]
-
-
-class _Step:
-    """One step of the loop: what it reads at time t, and how it steps."""
-
-    def __init__(self, cell, inputs, static, choices, mask, task):
-        self.cell = cell
-        self.inputs = inputs
-        self.static = static
-        self.choices = choices
-        self.mask = mask
-        self.task = task
-
-    def __call__(self, time, states, last_output=None):
-        inputs = self.inputs
-        if not self.static:
-            inputs = self.cell.prepare(self.inputs[:, time])
-        output, new_states, attention = self.cell.step(
-            inputs,
-            states,
-            task=self.task,
-            mask=self.mask if self.static else None,
-            choices=at_step(self.choices, time),
-        )
-        if self.mask is not None and not self.static:
-            seen = tf.cast(self.mask[:, time], "bool")
-            if last_output is None:
-                last_output = tf.zeros_like(output)
-            output = _where(seen, output, last_output)
-            # Where nothing changes, nothing was chosen: no reward for it.
-            chosen = {
-                name: tf.where(seen, attention[name], 0.0)
-                for name in ("log_prob", "entropy")
-                if name in attention
-            }
-            attention = {**attention, **chosen}
-            new_states = [
-                _where(seen, new, old)
-                for new, old in zip(new_states, states, strict=True)
-            ]
-        return new_states, {"output": output, **attention}
-
-
-def _where(seen, new, old):
-    """The new values of the examples that are seen, the old of the others."""
-    ones = [1] * (new.shape.rank - 1)
-    return tf.where(tf.reshape(seen, (-1, *ones)), new, old)
 
 
 def _run_unrolled(step, states, num_steps):

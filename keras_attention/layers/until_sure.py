@@ -5,8 +5,9 @@ import math
 import keras
 import tensorflow as tf
 
-from keras_attention.layers import parts, recurrent_attention
+from keras_attention.layers import parts
 from keras_attention.layers.attention_cell import AttentionCell
+from keras_attention.layers.loop_step import LoopStep, where_seen
 from keras_attention.layers.mechanism import check_query
 from keras_attention.ops.checks import check_count
 from keras_attention.policies import scope
@@ -115,7 +116,7 @@ class UntilSure(keras.layers.Layer):
             mask = getattr(inputs, "_keras_mask", None)
         if task is not None:
             check_query(task.shape, inputs.shape, name="task")
-        step = recurrent_attention._Step(
+        step = LoopStep(
             cell=self.cell,
             inputs=self.cell.prepare(inputs, mask),
             static=True,
@@ -172,10 +173,10 @@ class UntilSure(keras.layers.Layer):
         def body(time, states, scores, unsure, taken, attention):
             new_states, new_scores, still_unsure, seen = look(time, states)
             states = [
-                recurrent_attention._where(unsure, new, old)
+                where_seen(unsure, new, old)
                 for new, old in zip(new_states, states, strict=True)
             ]
-            scores = recurrent_attention._where(unsure, new_scores, scores)
+            scores = where_seen(unsure, new_scores, scores)
             attention = {
                 name: _written(name, values, seen[name], time, unsure)
                 for name, values in attention.items()

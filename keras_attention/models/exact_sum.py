@@ -18,6 +18,7 @@ from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
 from keras_attention.models.hard_attention import called, hard_attention
+from keras_attention.models.returns_baseline import BatchMeanBaseline
 from keras_attention.policies import enumeration, scope
 
 ESTIMATORS = ("score_function", "exact")
@@ -30,7 +31,10 @@ def check_options(baseline, num_samples):
         baseline: of `ReinforceModel`.
         num_samples: of `ReinforceModel`.
     """
-    if baseline == "batch_mean" or num_samples > 1:
+    of_others = baseline == "batch_mean" or isinstance(
+        baseline, BatchMeanBaseline
+    )
+    if of_others or num_samples > 1:
         raise ValueError(
             'With `estimator="exact"` nothing is sampled: leave `num_samples` '
             'at 1 and `baseline` at "learned", or give "none". '

@@ -63,6 +63,20 @@ def split(y, supervised, training):
     return y, None
 
 
+def of_labels(places, sample_weight):
+    """Weights of the examples, of which Keras gives each target a copy.
+
+    Args:
+        places: what `split` returned.
+        sample_weight: of all targets, or None.
+
+    Returns:
+        That of the labels.
+    """
+    several = isinstance(sample_weight, (tuple, list))
+    return sample_weight[0] if several and places is not None else sample_weight
+
+
 def total_loss(model, attention, places, sample_weight=None):
     """The supervised loss of all hard attention in a model.
 
@@ -99,7 +113,8 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
             that chose.
         attention: what it attended to, recorded: `query` (B * K, T, Q), and
             of items `attention_weights` (B * K, T, N); for a mechanism
-            outside a loop without the T.
+            outside a loop without the T; where a sequence was masked with
+            its `mask` (B * K, T).
         places: as the module's convention has them, of B examples. The K
             rollouts of an example are told the same.
         sample_weight: (B * K,), or None.
@@ -119,6 +134,9 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
     losses, known = (_of_items if items else _of_locations)(
         mechanism, seen, places
     )
+    if "mask" in attention:  # the padding of a sequence
+        known = tf.logical_and(known, tf.cast(attention["mask"], "bool"))
+        losses = tf.where(known, losses, 0.0)
     count = tf.reduce_sum(tf.cast(known, "float32"))
     if sample_weight is not None:
         losses *= tf.cast(sample_weight, "float32")[:, None]

@@ -190,6 +190,8 @@ class ReinforceModel(keras.Model):
         if not self.built and type(self).build is keras.Model.build:
             with keras.name_scope(self.name):
                 self._run_symbolically(*args, **kwargs)
+        elif self._lacks_outcomes():
+            self._run_symbolically(*args, **kwargs)
         num_samples = self._rollouts_in(args, kwargs)
         batch_size = None
         if num_samples > 1:
@@ -218,6 +220,7 @@ class ReinforceModel(keras.Model):
         """The compiled loss, with the gradients of policy and baseline."""
         choices = choices_of(y_pred)
         y, places = known_places.split(y, self.supervision, training)
+        sample_weight = known_places.of_labels(places, sample_weight)
         y, sample_weight = choices.repeated((y, sample_weight))
         sample_weight = choices.weighted(sample_weight)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -240,7 +243,8 @@ class ReinforceModel(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """The metrics, means over the rollouts."""
         choices = choices_of(y_pred)
-        y, _ = known_places.split(y, self.supervision, training=False)
+        y, places = known_places.split(y, self.supervision, training=False)
+        sample_weight = known_places.of_labels(places, sample_weight)
         if choices.weights is None:
             y, sample_weight = choices.repeated((y, sample_weight))
         else:
@@ -289,7 +293,9 @@ class ReinforceModel(keras.Model):
         loss = known_places.total_loss(
             self, choices.layers, places, reward.example_weight
         )
-        self.supervised_tracker.update_state(loss)
+        # The metric is a mean over replicas, the loss their share of a sum.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self.supervised_tracker.update_state(loss * replicas)
         return self.supervision * loss
 
     def _update_metrics(self, choices, reward, losses):
@@ -343,6 +349,11 @@ class ReinforceModel(keras.Model):
         )
         inside = rollouts.current() is not None  # of the model outside
         return 1 if symbolic or inside else self._num_rollouts()
+
+    def _lacks_outcomes(self):
+        """Whether it was built by another than `__call__`: of a file, say."""
+        exact = self.estimator == "exact"
+        return self.built and exact and self._outcomes is None
 
     def _num_rollouts(self):
         return (

@@ -76,7 +76,7 @@ def driver_like(driver, **changes):
     return type(driver).from_config(config)
 
 
-def model_like(model, inputs, outputs, name):
+def model_like(model, inputs, outputs, name, **changes):
     """A functional model that is called, and follows `policy`, as another.
 
     Args:
@@ -84,20 +84,24 @@ def model_like(model, inputs, outputs, name):
         inputs: symbolic inputs.
         outputs: symbolic outputs.
         name: name of the model.
+        **changes: arguments of `ReinforceModel` that are not to be as those
+            of `model`.
 
     Returns:
-        An `ImageClassifier` or a `ReinforceModel` where `model` is one, with
-        its reward and its baseline, else a `keras.Model`.
+        An `ImageClassifier` or a `ReinforceModel` where `model` is one, which
+        learns from a reward as it does, else a `keras.Model`.
     """
     for kind in (ImageClassifier, ReinforceModel):
         if isinstance(model, kind):
-            return kind(
-                inputs,
-                outputs,
-                reward=model.reward,
-                baseline=model.baseline,
-                name=name,
-            )
+            learns = {
+                "reward": model.reward,
+                "baseline": model.baseline,
+                "num_samples": model.num_samples,
+                "entropy_bonus": float(model.entropy_bonus.numpy()),
+                "estimator": model.estimator,
+                "supervision": model.supervision,
+            }
+            return kind(inputs, outputs, name=name, **{**learns, **changes})
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -2,6 +2,7 @@
 
 from keras_attention.layers.until_sure import UntilSure, checked_threshold
 from keras_attention.models import split
+from keras_attention.models.returns_baseline import LeaveOneOutBaseline
 
 
 def until_sure(model, threshold):
@@ -57,4 +58,18 @@ def until_sure(model, threshold):
     )
     scores = look(*parted.args, **parted.kwargs)
     name = f"{model.name}_until_sure"
-    return split.model_like(model, parted.inputs, scores, name)
+    return split.model_like(
+        model, parted.inputs, scores, name, **_of_inference(model)
+    )
+
+
+def _of_inference(model):
+    """What does without the rollouts that are for training."""
+    changes = {
+        "num_samples": 1,
+        "estimator": "score_function",
+        "supervision": 0.0,
+    }
+    if isinstance(getattr(model, "baseline", None), LeaveOneOutBaseline):
+        changes["baseline"] = "none"  # the same, where there is one rollout
+    return changes

@@ -235,3 +235,17 @@ class Subclassed(keras.Model):
 def test_a_model_without_a_graph_is_an_error(model):
     with pytest.raises(ValueError, match="The model must be functional"):
         models.every_step(model())
+
+
+def test_it_learns_from_a_reward_as_the_model_does():
+    arguments = {"baseline": "leave_one_out", "num_samples": 2}
+    images = keras.Input((9, 8, 1))
+    model = models.ReinforceModel(
+        images, head()(look()(images)), **arguments, entropy_bonus=0.5
+    )
+    steps = models.every_step(model).get_config()
+    given = {"num_samples": 2, "entropy_bonus": 0.5}
+    assert {name: steps[name] for name in given} == given
+    sure = models.until_sure(model, 0.5)
+    assert sure.num_samples == 1
+    assert sure(np.zeros((2, *model.input_shape[1:]), "float32")).shape[0] == 2

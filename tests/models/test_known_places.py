@@ -302,3 +302,44 @@ def test_training_with_supervision_needs_places():
 def test_a_weight_below_0_is_an_error(supervision):
     with pytest.raises(ValueError, match="`supervision` must be a number"):
         supervised(supervision)
+
+
+def test_padding_does_not_count():
+    look = layers.RecurrentAttention(
+        layers.GlimpseCell(4), return_sequences=True, name="look"
+    )
+    video = np.random.default_rng(0).random((2, 3, 9, 9, 1), "float32")
+    mask = np.array([[True, True, True], [True, False, False]])
+    with keras_attention.record_attention() as attention:
+        look(video, mask=mask)
+    everywhere = np.full((2, 3, 2), 0.7, "float32")
+    in_view = np.where(mask[..., None], everywhere, np.nan)
+    losses = [
+        known_places.supervised_loss(
+            look.cell.mechanism, attention["look"], places
+        )
+        for places in (everywhere, in_view)
+    ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
+
+
+def test_fit_takes_sample_weights_besides_places():
+    items = keras.Input((5, 4))
+    chosen = layers.ItemWiseHardAttention(units=4)(items)
+    scores = keras.layers.Dense(3)(keras.layers.Flatten()(chosen))
+    model = models.ReinforceModel(items, scores, supervision=1.0)
+    model.compile(
+        keras.optimizers.SGD(0.0),
+        [keras.losses.SparseCategoricalCrossentropy(from_logits=True)],
+    )
+    shown = model.evaluate(
+        np.zeros((2, 5, 4), "float32"),
+        (np.array([0, 1]), np.array([2, 2])),
+        sample_weight=np.array([1.0, 0.0]),
+        verbose=0,
+        return_dict=True,
+    )
+    # log 5 for one example of weight 1, and one of weight 0
+    np.testing.assert_allclose(
+        shown["supervised_loss"], np.log(5) / 2, rtol=1e-5
+    )

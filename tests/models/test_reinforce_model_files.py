@@ -1,8 +1,10 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_attention import layers, models
+from keras_attention.models.baseline import NAMES
 
 
 def crossentropy():
@@ -113,3 +115,28 @@ def test_functional_models_leave_subclasses_as_they_are(make_model, images):
     after = Reader(8)
     assert before(images).shape == after(images).shape == (8, 3)
     assert after(keras.Input((9, 8, 1))).shape == (None, 3)
+
+
+@keras.saving.register_keras_serializable("test")
+class Summed(models.ReinforceModel):
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "estimator": "exact"})
+        self.look = layers.ItemWiseHardAttention(units=4)
+        self.head = keras.layers.Dense(3)
+
+    def call(self, items):
+        return self.head(self.look(items)[:, 0])
+
+
+def test_a_model_of_a_file_sums_exactly_still(items, tmp_path):
+    model = Summed()
+    assert model(items, training=True).shape == (8 * 5, 3)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again(items, training=True).shape == (8 * 5, 3)
+
+
+def test_a_mean_of_others_is_no_baseline_of_the_exact_sum():
+    baseline = NAMES["batch_mean"]()
+    with pytest.raises(ValueError, match="nothing is sampled"):
+        models.ReinforceModel(estimator="exact", baseline=baseline)

@@ -76,3 +76,23 @@ def test_replicas_and_rollouts_sample_each_for_itself(
     assert len(chosen) == 2
     assert chosen[0] != chosen[1]
     assert all(len(set(each)) > 1 for each in chosen)
+
+
+def test_the_supervised_loss_of_two_replicas_is_that_of_one(
+    make_model, images, labels, two_replicas
+):
+    places = np.full((len(images), 2), 0.5, "float32")
+
+    def shown(strategy):
+        keras.utils.set_random_seed(2)
+        with strategy.scope():
+            model = make_model(supervision=0.1)
+            loss = keras.losses.SparseCategoricalCrossentropy(True)
+            model.compile(loss=[loss])
+        targets = (labels, places)
+        return model.evaluate(images, targets, verbose=0, return_dict=True)
+
+    one, two = shown(tf.distribute.get_strategy()), shown(two_replicas)
+    np.testing.assert_allclose(
+        one["supervised_loss"], two["supervised_loss"], rtol=1e-4
+    )

@@ -29,7 +29,7 @@ KEPT = (
     "entropy",
 )
 # What of it `keras_attention.policy` can force.
-HARD = ("location", "indices")
+HARD = {"location", "indices"}
 LOOPS = (layers.RecurrentAttention, UntilSure)
 
 
@@ -71,8 +71,9 @@ def look(
 
     Raises:
         ValueError: If the model has no attention layer that can be recorded,
-            several among which none was chosen, no scores of classes as
-            output, or the images have another shape.
+            several among which none was chosen, several hard ones of which
+            one is forced, no scores of classes as output, or the images have
+            another shape.
     """
     images = np.asarray(images)
     if images.ndim != 4 or 0 in images.shape:
@@ -84,6 +85,8 @@ def look(
     found = {}
     known = attention_layers(model)
     only = _mechanism(_called(known, layer)) if layer is not None else None
+    if not HARD.isdisjoint(forced):
+        _check_only_one(model)
 
     if not model.built:  # building a model calls its layers, too
         model(floating(images[:1]))
@@ -160,6 +163,20 @@ def _forced(values: dict, only: Mechanism | None) -> Iterator[None]:
         if soft:
             scopes.enter_context(force(**soft, layer=only))
         yield
+
+
+def _check_only_one(model: keras.Model) -> None:
+    hard = [
+        layer.name
+        for layer in model._flatten_layers()
+        if isinstance(layer, Mechanism) and layer.samples
+    ]
+    if len(hard) > 1:
+        raise ValueError(
+            "Where hard attention looks can be forced in models with one such "
+            "layer: `keras_attention.policy` reaches all of them. "
+            f"Received: {model.name!r} with {', '.join(hard)}"
+        )
 
 
 def _choose(

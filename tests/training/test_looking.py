@@ -186,6 +186,16 @@ class TestKinds:
         with pytest.raises(ValueError, match="must return scores of classes"):
             look(keras.Model(images, [seen, seen]), IMAGES)
 
+    def test_one_of_two_hard_layers_can_not_be_forced(self):
+        images = keras.Input((16, 16, 1))
+        items = keras.layers.Reshape((-1, 16))(images)
+        first = layers.ItemWiseHardAttention(name="first")(items)
+        second = layers.ItemWiseHardAttention(name="second")(items)
+        model = with_head(images, keras.layers.Add()([first, second]))
+        indices = np.zeros((5, 1), "int32")
+        with pytest.raises(ValueError, match="with first, second"):
+            look(model, IMAGES, layer="first", forced={"indices": indices})
+
     def test_images_of_another_rank_are_refused(self):
         model = feature_model(layers.ItemWiseSoftAttention())
         with pytest.raises(ValueError, match=r"images.shape=\(16, 16, 1\)"):

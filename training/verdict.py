@@ -66,7 +66,7 @@ ADVICE = {
     "confused": "Check the labels of these two classes, then look at the "
     "pictures of what was confused.",
     "recogniser": "Work on what reads the glimpse: more units or convolutions, "
-    "more training, more data. Looking elsewhere will not help.",
+    "more training, more data. To be shown the place does not help it.",
     "same_places": "The place does not depend on the image: see that what "
     "chooses it is given what it needs, is trained (hard attention by "
     "`ReinforceModel`), and is not stuck at the border.",

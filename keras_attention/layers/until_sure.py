@@ -35,7 +35,8 @@ class UntilSure(keras.layers.Layer):
 
     Args:
         cell: an `AttentionCell`, such as `GlimpseCell`.
-        head: layer from the output of the cell, (B, U), to scores (B, K).
+        head: layer from the output of the cell, (B, U), to scores (B, K),
+            of which the softmax is taken here.
         num_glimpses: how many glimpses are taken at most.
         threshold: the probability to stop at, above 0. At 1 all glimpses are
             taken.

@@ -21,7 +21,7 @@ def until_sure(model, threshold):
         model: functional model  images -> encoder -> `RecurrentAttention`
             over a static input -> head, such as `ram()`. The head is all
             that follows: layers that depend on the last output of the driver
-            and on nothing else.
+            and on nothing else. It gives scores, not their softmax.
         threshold: a probability above 0. At 1 all glimpses are taken.
 
     Returns:

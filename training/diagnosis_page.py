@@ -8,8 +8,8 @@ from pathlib import Path
 from . import plots
 from .diagnosis import CELLS, Diagnosis, Worst
 from .page import page
+from .rules import ADVICE, RULES
 from .run_folder import RunFolder
-from .verdict import ADVICE, RULES
 
 POLICIES = {
     "learned": "as learned",

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_attention import layers, training
 from keras_attention.training.diagnosis_page import _apart
-from keras_attention.training.verdict import RULES
+from keras_attention.training.rules import RULES
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,10 @@ import pathlib
 
 import pytest
 
+from keras_attention.training.rules import ADVICE, RULES
 from keras_attention.training.verdict import (
-    ADVICE,
     FINDINGS,
     FURTHER,
-    RULES,
     judge,
 )
 

@@ -103,19 +103,20 @@ def look(
         kept = {name: seen[name] for name in KEPT if name in seen}
         return _scores(model, scores), kept
 
-    traced = tf.function(
-        run,
-        autograph=False,
-        input_signature=[
-            _any_batch(images),
-            {name: _any_batch(value) for name, value in forced.items()},
-        ],
-    )
+    if len(images) > batch_size:  # worth the seconds that tracing takes
+        run = tf.function(
+            run,
+            autograph=False,
+            input_signature=[
+                _any_batch(images),
+                {name: _any_batch(value) for name, value in forced.items()},
+            ],
+        )
     batches = []
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         given = {name: value[rows] for name, value in forced.items()}
-        batches.append(traced(images[rows], given))
+        batches.append(run(images[rows], given))
     scores, attention = tf.nest.map_structure(
         lambda *parts: np.concatenate([part.numpy() for part in parts]),
         *batches,

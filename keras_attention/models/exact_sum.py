@@ -18,27 +18,42 @@ from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
 from keras_attention.models.hard_attention import called, hard_attention
-from keras_attention.models.returns_baseline import BatchMeanBaseline
+from keras_attention.models.returns_baseline import (
+    NoBaseline,
+    ReturnsBaseline,
+)
 from keras_attention.policies import enumeration, scope
 
 ESTIMATORS = ("score_function", "exact")
 
 
 def check_options(baseline, num_samples):
-    """Raises `ValueError` for options that need samples.
+    """Raises `ValueError` for options that need samples, and for replicas.
 
     Args:
         baseline: of `ReinforceModel`.
         num_samples: of `ReinforceModel`.
     """
-    of_others = baseline == "batch_mean" or isinstance(
-        baseline, BatchMeanBaseline
+    of_returns = baseline in (
+        "moving_average",
+        "batch_mean",
+        "leave_one_out",
+    ) or (
+        isinstance(baseline, ReturnsBaseline)
+        and not isinstance(baseline, NoBaseline)
     )
-    if of_others or num_samples > 1:
+    if of_returns or num_samples > 1:
         raise ValueError(
             'With `estimator="exact"` nothing is sampled: leave `num_samples` '
             'at 1 and `baseline` at "learned", or give "none". '
             f"Received: num_samples={num_samples}, baseline={baseline!r}"
+        )
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:  # what is forced is known to the whole process
+        raise ValueError(
+            '`estimator="exact"` trains on one replica: make the model outside '
+            'the scope of the strategy, or use `estimator="score_function"`. '
+            f"Received: num_replicas_in_sync={replicas}"
         )
 
 
@@ -54,7 +69,8 @@ def outcomes_of(model, choices):
 
     Raises:
         ValueError: unless one layer of the model samples, and that items, of
-            which the number is known and the outcomes are few.
+            which the number is known and the outcomes are few; for options
+            of that layer of which there is no sum.
     """
     names = list(choices.rewarded)
     found = [called(name, hard_attention(model)) for name in names]
@@ -68,6 +84,8 @@ def outcomes_of(model, choices):
             f"Received: layers that sample={names}"
         )
     values, mechanism = choices.rewarded[names[0]], found[0].mechanism
+    again = not getattr(found[0].cell, "inhibition_of_return", False)
+    _check_mechanism(mechanism, again)
     num_all = values["attention_weights"].shape[-1]
     num_steps = values["indices"].shape[1]
     if None in (num_all, num_steps):
@@ -80,7 +98,7 @@ def outcomes_of(model, choices):
         num_steps,
         mechanism.num_items,
         mechanism.replacement,
-        again=not getattr(found[0].cell, "inhibition_of_return", False),
+        again=again,
     )
 
 
@@ -136,6 +154,29 @@ def most_probable(choices, values):
     count = choices.num_samples
     best = tf.argmax(tf.reshape(choices.weights, (-1, count)), axis=1)
     rows = best + count * tf.range(tf.size(best, "int64"))
-    return keras.tree.map_structure(
-        lambda value: tf.gather(value, rows), values
-    )
+    return keras.tree.map_structure(lambda value: _taken(value, rows), values)
+
+
+def _taken(value, rows):
+    """Some rows of a tensor, and of its Keras mask."""
+    taken, mask = tf.gather(value, rows), getattr(value, "_keras_mask", None)
+    if mask is not None:
+        taken._keras_mask = tf.gather(mask, rows)
+    return taken
+
+
+def _check_mechanism(mechanism, again):
+    if mechanism.expectation_rate > 0:
+        raise ValueError(
+            '`estimator="exact"` takes every item, none of them expected: '
+            "leave `expectation_rate` of the hard attention at 0. "
+            f"Received: expectation_rate={mechanism.expectation_rate}"
+        )
+    # How many items are left would depend on how many were equal.
+    if mechanism.replacement and mechanism.num_items > 1 and not again:
+        raise ValueError(
+            '`estimator="exact"` does not take several items with replacement '
+            "where none comes again: leave out `replacement` or "
+            "`inhibition_of_return`. Received: replacement=True, "
+            f"num_items={mechanism.num_items}, inhibition_of_return=True"
+        )

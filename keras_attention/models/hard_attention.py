@@ -34,15 +34,31 @@ def hard_attention(model):
 
     Returns:
         Dict of the names of loops and mechanisms to `HardAttention`.
+
+    Raises:
+        ValueError: if two of them have one name: by it they are told apart.
     """
-    found = {}
-    for layer in model._flatten_layers():
+    found, parts = {}, list(model._flatten_layers())
+    held = {  # what a loop calls: no one asks for it by name
+        id(layer.cell.mechanism)
+        for layer in parts
+        if isinstance(layer, RecurrentAttention)
+    }
+    for layer in parts:
         cell = layer.cell if isinstance(layer, RecurrentAttention) else None
         mechanism = layer if cell is None else cell.mechanism
-        if isinstance(
+        if not isinstance(
             mechanism, (ItemWiseHardAttention, LocationWiseHardAttention)
         ):
-            found[layer.name] = HardAttention(mechanism, cell)
+            continue
+        one = found.setdefault(layer.name, HardAttention(mechanism, cell))
+        alone = cell is None and id(layer) in held
+        if one.mechanism is not mechanism and not alone:
+            raise ValueError(
+                "Two different hard attention layers of a model must not have "
+                "the same name: give each a `name` of its own. "
+                f"Received: name={layer.name!r} twice"
+            )
     return found
 
 

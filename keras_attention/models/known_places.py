@@ -15,9 +15,11 @@ the policy is told where it should have gone.
 Convention:
     Places are locations (B, 2), the same for all steps, or (B, T, 2); NaN
     where the place is not known. Of items they are integers (B,) or (B, T),
-    -1 where the item is not known.
+    -1 where the item is not known. An item that can not be chosen, since it is
+    masked or was chosen before, counts as one that is not known.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from keras_attention.layers.item_wise_hard_attention import (
@@ -93,16 +95,28 @@ def total_loss(model, attention, places, sample_weight=None):
     Raises:
         ValueError: if places do not have the right shape or dtype.
     """
-    found = hard_attention(model)
-    total = 0.0
-    for name, attended in attention.items():
-        part = called(name, found)
-        if part is not None:
-            total += supervised_loss(
-                part.mechanism, attended, places, sample_weight
-            )
+    total = sum(
+        supervised_loss(mechanism, attention[name], places, sample_weight)
+        for name, mechanism in taught(model, attention).items()
+    )
     # Gradients of replicas are summed.
     return total / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def taught(model, attention):
+    """The hard attention that can be told where to look.
+
+    Args:
+        model: a `keras.Model`.
+        attention: what its layers attended to, by name.
+
+    Returns:
+        Dict of some of these names to mechanisms. In an `UntilSure` there
+        is none: it ends where it is sure, not where places do.
+    """
+    found = hard_attention(model)
+    parts = {name: called(name, found) for name in attention}
+    return {name: part.mechanism for name, part in parts.items() if part}
 
 
 def supervised_loss(mechanism, attention, places, sample_weight=None):
@@ -123,7 +137,9 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
         Scalar, 0 where no place is known.
 
     Raises:
-        ValueError: if places do not have the right shape or dtype.
+        ValueError: if places do not have the right shape or dtype, or an
+            item is not one of N. (In a graph `InvalidArgumentError`; XLA
+            compiles no such check.)
     """
     items = isinstance(mechanism, ItemWiseHardAttention)
     name = "attention_weights" if items else "query"
@@ -145,11 +161,28 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
 
 def _of_items(mechanism, attention_weights, indices):
     """Losses (B, T), 0 where the item is not known, and where it is."""
-    known = indices >= 0
-    chosen = tf.one_hot(indices, attention_weights.shape[-1])
+    num_all = attention_weights.shape[-1]
+    indices = _checked_items(indices, num_all)
+    chosen = tf.one_hot(indices, num_all)
     weight = tf.reduce_sum(chosen * attention_weights, axis=-1)
+    known = tf.logical_and(indices >= 0, weight > 0)
     log_prob = tf.math.log(tf.maximum(weight, _LEAST))
     return tf.where(known, -log_prob, 0.0), known
+
+
+def _checked_items(indices, num_all):
+    message = (
+        f"Known items must be below {num_all}, the number of items, and -1 "
+        "where not known."
+    )
+    values = tf.get_static_value(indices)
+    if values is None:  # of a graph
+        below = tf.debugging.assert_less(indices, num_all, message)
+        with tf.control_dependencies([below]):
+            return tf.identity(indices)
+    if np.any(values >= num_all):
+        raise ValueError(f"{message} Received: {values.max()}")
+    return indices
 
 
 def _of_locations(mechanism, query, location):

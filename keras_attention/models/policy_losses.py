@@ -5,6 +5,7 @@ policy and a baseline term; those that learn where to look by back-propagation
 have an entropy alone.
 """
 
+import tensorflow as tf
 from keras import ops
 
 from keras_attention.models.baseline import expected_rewards
@@ -74,3 +75,27 @@ def entropy_sum(choices, reward):
         ops.sum(entropy * counts, axis=1)
         for entropy, counts in entropies(choices, reward)
     )
+
+
+def check_learns(choices, entropy_bonus, supervision):
+    """Raises `ValueError` where there is nothing but the compiled loss.
+
+    Args:
+        choices: `Choices` of a call.
+        entropy_bonus: variable.
+        supervision: weight of the supervised loss.
+    """
+    if choices.rewarded:
+        return
+    with tf.init_scope():  # to read what a graph does not know
+        bonus = float(entropy_bonus.numpy())
+    if not choices.layers or not (bonus or supervision):
+        raise ValueError(
+            "`ReinforceModel` found nothing that learns from a reward: no "
+            "layer that chooses has a `log_prob`. Use `keras.Model`, which "
+            "trains what learns by back-propagation, or give it a hard "
+            'attention layer of `estimator="score_function"` (driven by '
+            "`RecurrentAttention`, not by `keras.layers.RNN`), such as "
+            "`RecurrentAttention(GlimpseCell(8), num_glimpses=6)`. "
+            f"Received: layers that choose={list(choices.layers)}"
+        )

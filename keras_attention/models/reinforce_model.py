@@ -8,6 +8,7 @@ from keras_attention.models import (
     exact_sum,
     known_places,
     policy_losses,
+    policy_metrics,
     symbolic_calls,
 )
 from keras_attention.models.baseline import make_baseline
@@ -32,9 +33,11 @@ class ReinforceModel(keras.Model):
                     - entropy_bonus * mean_b sum_t entropy[b, t]
 
     (Mnih et al. 2014, equations 2 and 3.) R[b, t] is the reward, or where it
-    is dense the sum of the rewards from choice t on. The `loss` that `fit`
-    reports is the compiled one: the value of the other terms means nothing,
-    only their gradients do. Nothing of Keras's training loop is replaced.
+    is dense the sum of the rewards from choice t on. (Of two loops, one after
+    the other, choice t of each is credited with those from reward t on.) The
+    `loss` that `fit` reports is the compiled one: the value of the other terms
+    means nothing, only their gradients do. Nothing of Keras's training loop is
+    replaced.
 
     `fit` and `evaluate` show besides the compiled metrics `reward`, the whole
     reward of an example; `baseline_error`, the squared error of the baseline;
@@ -58,7 +61,8 @@ class ReinforceModel(keras.Model):
     `ItemWiseHardAttention` all outcomes are taken, each as a rollout that
     weighs as much as it is probable. The gradient of the expected reward is
     then exact, and the loss and the reward are expectations; compiled metrics
-    are of the most probable outcome.
+    are of the most probable outcome. One replica trains, on a baseline that
+    is learned or none.
 
     With `supervision` the targets are a tuple `(labels, places)`: locations
     (B, 2) or (B, T, 2), NaN where not known (of boxes: `ops.box_centers`), or
@@ -66,7 +70,8 @@ class ReinforceModel(keras.Model):
 
         supervision * mean over known (b, t) of -log p(place[b, t])
 
-    which `fit` shows as `supervised_loss`. (See also `PolicyPretraining`.)
+    which `fit` shows as `supervised_loss`; `evaluate` where places come. (See
+    also `PolicyPretraining`.)
 
     Use it as `keras.Model` is used: `ReinforceModel(inputs, outputs)`, or as
     the base of a class with a `call`. (`keras.models.clone_model` makes the
@@ -95,12 +100,12 @@ class ReinforceModel(keras.Model):
         **kwargs: of `keras.Model`.
 
     Raises:
-        ValueError: for an unknown baseline or estimator, places or too many
-            outcomes to sum over, a number of samples that is not at least 1
-            (2 for `"leave_one_out"`), a model in which something goes past the
-            hard attention with one row for each example where K are needed; in
-            `fit`, if no layer samples, or rewards or places have another
-            shape.
+        ValueError: for an unknown baseline or estimator, what has no exact
+            sum, a number of samples that is not at least 1 (2 for
+            `"leave_one_out"`), a model in which something goes past the hard
+            attention with one row for each example where K are needed; in
+            `fit`, if nothing learns from a reward, an entropy bonus or places,
+            or rewards or places have another shape.
 
     Example:
     >>> images = keras.Input((28, 28, 1))
@@ -171,7 +176,7 @@ class ReinforceModel(keras.Model):
         self.location_tracker = keras.metrics.RootMeanSquaredError(
             name="location_stddev"
         )
-        self._samples_places = False
+        self._samples_places = self._learned_places = False
         self._traced_under = {}
         # `fit` says that it trains also where `call` does not ask.
         self._call_takes_training = self._call_has_training_arg
@@ -228,11 +233,13 @@ class ReinforceModel(keras.Model):
         losses = policy_losses.policy_and_baseline_losses(
             choices, reward, self.baseline, training
         )
-        self._update_metrics(choices, reward, losses)
+        policy_metrics.update(self, choices, reward, losses)
         supervised = self._supervised_loss(choices, places, reward)
         if not training:
             return loss
-        self._check_chosen(choices)
+        policy_losses.check_learns(
+            choices, self.entropy_bonus, self.supervision
+        )
         extra = sum(policy + error for policy, error in losses)
         extra -= self.entropy_bonus * policy_losses.entropy_sum(choices, reward)
         # Gradients of replicas are summed.
@@ -250,6 +257,13 @@ class ReinforceModel(keras.Model):
         else:
             y_pred = exact_sum.most_probable(choices, y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data):
+        """That of Keras; without places there is no supervised loss."""
+        shown = super().test_step(data)
+        if not self._learned_places:
+            shown.pop("supervised_loss", None)
+        return shown
 
     def make_train_function(self, force=False):
         """Traces again where the scope `policy` has changed."""
@@ -288,7 +302,10 @@ class ReinforceModel(keras.Model):
         return super().from_config({**config, **parts}, custom_objects)
 
     def _supervised_loss(self, choices, places, reward):
-        if places is None:
+        self._learned_places = places is not None and bool(
+            known_places.taught(self, choices.layers)
+        )
+        if not self._learned_places:
             return 0.0
         loss = known_places.total_loss(
             self, choices.layers, places, reward.example_weight
@@ -297,36 +314,6 @@ class ReinforceModel(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.supervised_tracker.update_state(loss * replicas)
         return self.supervision * loss
-
-    def _update_metrics(self, choices, reward, losses):
-        weight = reward.metric_weight()
-        self.reward_tracker.update_state(reward.total, weight)
-        for _, error in losses:
-            self.baseline_tracker.update_state(error, weight)
-        for entropy, counts in policy_losses.entropies(choices, reward):
-            self.entropy_tracker.update_state(entropy, reward.weighted(counts))
-        for values in choices.layers.values():
-            if "location_mean" in values:
-                _, counts = reward.of_choices(values)
-                self.location_tracker.update_state(
-                    values["location_mean"],
-                    values["location"],
-                    reward.weighted(counts),
-                )
-
-    def _check_chosen(self, choices):
-        if choices.rewarded:
-            return
-        with tf.init_scope():  # to read what a graph does not know
-            bonus = float(self.entropy_bonus.numpy())
-        if not choices.layers or not bonus:
-            raise ValueError(
-                "`ReinforceModel` found no layer that samples what it attends "
-                "to. Give it a hard attention layer (driven by "
-                "`RecurrentAttention`, not by `keras.layers.RNN`), such as "
-                "`RecurrentAttention(GlimpseCell(8), num_glimpses=6)`, or use "
-                "`keras.Model`."
-            )
 
     def _call_telling(self, *args, **kwargs):
         """Calls the model, and tells its layers whether it trains."""
@@ -341,7 +328,7 @@ class ReinforceModel(keras.Model):
 
     def _rollouts_in(self, args, kwargs):
         """How many a call of the model takes."""
-        if not kwargs.get("training"):
+        if not kwargs.get("training"):  # Keras takes it by name alone
             return 1
         symbolic = any(
             isinstance(value, keras.KerasTensor)

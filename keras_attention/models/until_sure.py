@@ -26,7 +26,8 @@ def until_sure(model, threshold):
 
     Returns:
         A model of the same inputs and outputs: an `ImageClassifier` or a
-        `ReinforceModel` where the given model is one.
+        `ReinforceModel` where the given model is one. Places that come with
+        the labels do not count in its `evaluate`.
 
     Raises:
         ValueError: if `threshold` is not in (0, 1], or the model cannot be
@@ -65,11 +66,7 @@ def until_sure(model, threshold):
 
 def _of_inference(model):
     """What does without the rollouts that are for training."""
-    changes = {
-        "num_samples": 1,
-        "estimator": "score_function",
-        "supervision": 0.0,
-    }
+    changes = {"num_samples": 1, "estimator": "score_function"}
     if isinstance(getattr(model, "baseline", None), LeaveOneOutBaseline):
         changes["baseline"] = "none"  # the same, where there is one rollout
     return changes

@@ -104,6 +104,37 @@ def test_sample_weights_weigh():
     np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
 
 
+@pytest.mark.parametrize("make", [look_at_items, choose_alone])
+def test_an_item_that_there_is_not_is_an_error(make):
+    model, indices = make(), np.array([4, -1, 0, 5, 1, 3])
+    message = "below 5, the number of items"
+    with pytest.raises(ValueError, match=rf"{message}.*Received: 5"):
+        loss_of(model, ITEMS, indices)
+    with keras_attention.record_attention() as attention:
+        model(ITEMS)
+    mechanism = hard_attention(model)["look"].mechanism
+
+    @tf.function(input_signature=[tf.TensorSpec((6,), "int64")])
+    def loss(indices):
+        return known_places.supervised_loss(
+            mechanism, attention["look"], indices
+        )
+
+    assert loss(np.where(indices < 5, indices, -1)) > 0
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        loss(indices)
+
+
+def test_an_item_that_can_not_be_chosen_counts_as_not_known():
+    weights = np.array([[0.5, 0.5, 0.0]] * 2, "float32")
+    loss = known_places.supervised_loss(
+        layers.ItemWiseHardAttention(),
+        {"attention_weights": tf.constant(weights)},
+        np.array([1, 2]),
+    )
+    np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
+
+
 def gradients(model, inputs, places):
     pretraining = models.PolicyPretraining(model)
     weights = [weight.value for weight in pretraining.trainable_weights]
@@ -265,6 +296,45 @@ def test_fit_learns_labels_and_places_together():
     # Without places it is evaluated as any model.
     evaluated = model.evaluate(IMAGES, LABELS, verbose=0, return_dict=True)
     assert evaluated["loss"] == pytest.approx(history["val_loss"][-1])
+
+
+def test_without_places_no_supervised_loss_is_shown():
+    model = supervised(0.5)
+    history = model.fit(
+        IMAGES,
+        (LABELS, SOME),
+        validation_data=(IMAGES, LABELS),
+        epochs=2,
+        verbose=0,
+    ).history
+    assert "val_supervised_loss" not in history
+    assert "val_accuracy" in history
+    assert np.all(np.array(history["supervised_loss"]) != 0)
+    assert len(history["supervised_loss"]) == 2
+
+
+def test_until_sure_is_evaluated_with_places_too():
+    model = supervised(0.5)
+    sure = models.until_sure(model, 1.0)
+    sure.compile(loss=model.loss, metrics=["accuracy"])
+    shown = sure.evaluate(IMAGES, (LABELS, SOME), verbose=0, return_dict=True)
+    plain = model.evaluate(IMAGES, LABELS, verbose=0, return_dict=True)
+    assert shown == pytest.approx(plain, rel=1e-5)
+
+
+def test_two_hard_layers_of_one_name_are_an_error():
+    def look(name):
+        inside = look_at_items()
+        return keras.Model(inside.input, inside.output, name=name)
+
+    items = keras.Input((5, 3))
+    both = keras.layers.Add()([look("left")(items), look("right")(items)])
+    plain = keras.Model(items, both)
+    message = "the same name.*Received: name='look' twice"
+    with pytest.raises(ValueError, match=message):
+        hard_attention(plain)
+    with pytest.raises(ValueError, match=message):
+        models.ReinforceModel(items, both, estimator="exact")
 
 
 @pytest.mark.parametrize("num_samples", [1, 3])

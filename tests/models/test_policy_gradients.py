@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import keras_attention
 from keras_attention import layers, models
+from keras_attention.models.returns_baseline import MovingAverageBaseline
 
 ITEMS = np.random.default_rng(5).normal(size=(4, 3, 2)).astype("float32")
 NO_MASK = np.ones((4, 3), "bool")
@@ -180,12 +181,19 @@ BASELINES = {
 }
 
 
-@pytest.mark.parametrize("baseline", BASELINES)
+# Those of earlier batches and of other examples know nothing of steps: one
+# case of several steps, with the rewards dense, is enough for them.
 @pytest.mark.parametrize(
-    ("num_steps", "dense"), [(1, False), (3, False), (3, True)]
+    ("num_steps", "dense", "baseline"),
+    [
+        *itertools.product([1], [False], BASELINES),
+        *itertools.product([3], [True], BASELINES),
+        (3, False, "learned"),
+        (3, False, "leave_one_out"),
+    ],
 )
 def test_sampled_gradients_are_on_average_the_exact_one(
-    baseline, num_steps, dense
+    num_steps, dense, baseline
 ):
     model = make_model(
         num_steps, dense=dense, baseline=baseline, **BASELINES[baseline]
@@ -228,10 +236,8 @@ def test_the_exact_sum_is_the_sum_over_outcomes(num_steps, num_items, dense):
 
 
 def test_a_baseline_does_not_change_the_exact_sum():
-    model = make_model(2, estimator="exact", baseline="moving_average")
+    model = make_model(2, estimator="exact", baseline="none")
     *_, exact = enumerated(model, 2)
-    exact_by_the_model(model)  # it expects nothing at first
-    assert np.any(model.baseline.averages[0] != 0)
     found, _ = exact_by_the_model(model)
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-6)
 
@@ -318,11 +324,63 @@ def test_places_have_no_exact_sum():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"num_samples": 4}, {"baseline": "batch_mean"}]
+    "arguments",
+    [
+        {"num_samples": 4},
+        {"baseline": "batch_mean"},
+        {"baseline": "moving_average"},
+        {"baseline": "leave_one_out"},
+        {"baseline": MovingAverageBaseline()},
+    ],
 )
 def test_the_exact_sum_samples_nothing(arguments):
     with pytest.raises(ValueError, match=r"nothing is sampled.*Received"):
         make_model(estimator="exact", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "visits", "message"),
+    [
+        ({"expectation_rate": 0.5}, True, r"Received: expectation_rate=0.5"),
+        (
+            {"num_items": 2, "replacement": True},
+            False,
+            "leave out `replacement`.*num_items=2",
+        ),
+    ],
+)
+def test_some_hard_attention_has_no_exact_sum(mechanism, visits, message):
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(units=4, **mechanism),
+        keras.layers.SimpleRNNCell(4),
+        inhibition_of_return=not visits,
+    )
+    items = keras.Input((3, 2))
+    state = layers.RecurrentAttention(cell, 2)(items)
+    with pytest.raises(ValueError, match=message):
+        models.ReinforceModel(items, state, estimator="exact")
+
+
+def test_compiled_metrics_of_the_exact_sum_leave_padding_out():
+    videos = keras.Input((2, 3, 2))
+    mask = keras.layers.Lambda(lambda x: keras.ops.any(x != 0, axis=(2, 3)))
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(units=4), keras.layers.SimpleRNNCell(4)
+    )
+    look = layers.RecurrentAttention(cell, return_sequences=True)
+    state = look(videos, mask=mask(videos))
+    always_0 = keras.layers.Dense(
+        2, kernel_initializer="zeros", bias_initializer="zeros"
+    )(state)
+    model = models.ReinforceModel(
+        videos, always_0, reward=first_score, estimator="exact"
+    )
+    model.compile("sgd", crossentropy(), metrics=["accuracy"])
+    x = np.random.default_rng(0).normal(size=(4, 2, 3, 2))
+    x[:3, 1] = 0
+    labels = np.array([[0, 1], [0, 1], [0, 1], [0, 0]])  # wrong in padding
+    history = model.fit(x, labels, verbose=0).history
+    assert history["accuracy"] == [1.0]
 
 
 def test_an_unknown_estimator_is_an_error():

@@ -188,7 +188,7 @@ def test_without_hard_attention_fit_is_an_error(images, labels):
     inputs = keras.Input((9, 8, 1))
     scores = keras.layers.Dense(3)(keras.layers.Flatten()(inputs))
     model = compiled(models.ReinforceModel(inputs, scores))
-    with pytest.raises(ValueError, match="found no layer that samples"):
+    with pytest.raises(ValueError, match="found nothing that learns"):
         model.fit(images, labels, verbose=0)
 
 

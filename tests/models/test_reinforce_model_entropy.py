@@ -66,8 +66,17 @@ def test_of_a_layer_without_log_prob_the_entropy_alone_is_trained(
 
 
 def test_with_nothing_to_reward_and_no_bonus_fit_is_an_error(items, labels):
-    with pytest.raises(ValueError, match=r"no layer that samples.*keras.Model"):
+    message = r"nothing that learns from a reward.*`keras.Model`.*\['look'\]"
+    with pytest.raises(ValueError, match=message):
         pathwise_model().fit(items, labels, verbose=0)
+
+
+def test_a_layer_without_log_prob_learns_from_known_places(items, labels):
+    model = pathwise_model(supervision=1.0)
+    before = model.get_layer("look").get_weights()
+    model.fit(items, (labels, np.full(8, 2)), verbose=0)
+    after = model.get_layer("look").get_weights()
+    assert any(np.any(a != b) for a, b in zip(before, after, strict=True))
 
 
 def test_the_schedule_goes_in_equal_steps(make_items_model, items, labels):

@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 
 import keras_attention
-from keras_attention.models.baseline import NAMES
 
 
 @pytest.mark.parametrize("where", ["mode", "given"])
@@ -39,7 +38,8 @@ def test_two_replicas_sample(make_model, images, labels, two_replicas):
     assert np.isfinite(history["loss"]).all()
 
 
-@pytest.mark.parametrize("baseline", NAMES)
+# One with weights, and one with averages that each replica has of its own.
+@pytest.mark.parametrize("baseline", ["learned", "moving_average"])
 def test_several_rollouts_with_every_baseline(
     make_items_model, items, labels, baseline, two_replicas, tmp_path
 ):
@@ -96,3 +96,9 @@ def test_the_supervised_loss_of_two_replicas_is_that_of_one(
     np.testing.assert_allclose(
         one["supervised_loss"], two["supervised_loss"], rtol=1e-4
     )
+
+
+def test_the_exact_sum_is_of_one_replica(make_items_model, two_replicas):
+    message = "on one replica.*Received: num_replicas_in_sync=2"
+    with two_replicas.scope(), pytest.raises(ValueError, match=message):
+        make_items_model(estimator="exact")

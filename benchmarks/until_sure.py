@@ -25,6 +25,7 @@ import keras_attention
 from keras_attention import export, models, training
 from keras_attention.training import plots, recipes
 
+UNTIL_SURE, ALL = "#3366aa", "#ee4266"  # colours
 THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.99, 1)
 BATCH_SIZE = 500
 
@@ -49,7 +50,7 @@ def draw(curve, marked, fixed, name):
     x, y = zip(
         *((p["mean_glimpses"], 100 * p["accuracy"]) for p in curve), strict=True
     )
-    axes.plot(x, y, color="#3366aa", linewidth=1.5, label="until sure")
+    axes.plot(x, y, color=UNTIL_SURE, linewidth=1.5, label="until sure")
     axes.plot(
         np.arange(1, len(fixed) + 1),
         100 * fixed,
@@ -62,7 +63,7 @@ def draw(curve, marked, fixed, name):
         at = point["mean_glimpses"], 100 * point["accuracy"]
         whole = point["threshold"] == 1
         text = "all glimpses" if whole else f"{point['threshold']:g}"
-        axes.plot(*at, "o", color=plots.LAST if whole else "#3366aa")
+        axes.plot(*at, "o", color=ALL if whole else UNTIL_SURE)
         axes.annotate(
             text,
             at,
@@ -79,10 +80,8 @@ def draw(curve, marked, fixed, name):
     return figure
 
 
-def show_curve(run, model, picture):
+def show_curve(model, test, name, picture):
     """Prints the table, each line twice: from one pass, and by running."""
-    recipe = recipes.get(run.config()["recipe"])
-    test = training.load_test_set(recipe, run.config()["data_dir"])
     fine = [0.11, *np.linspace(0.15, 0.95, 33), 0.97, 0.98, 0.99, 0.995, 0.999]
     curve = training.until_sure_curve(
         model, test, [*fine, *THRESHOLDS], verbose=0
@@ -101,13 +100,11 @@ def show_curve(run, model, picture):
     print("as many glimpses of every image:", *fixed.round(4))
     if picture:
         points = sorted(curve, key=lambda point: point["mean_glimpses"])
-        picture.write_bytes(plots.png(draw(points, marked, fixed, recipe.name)))
+        picture.write_bytes(plots.png(draw(points, marked, fixed, name)))
 
 
-def show_latency(run, model, num_images=300):
+def show_latency(model, test, num_images=300):
     """Prints milliseconds of one image, beside the glimpses it takes."""
-    recipe = recipes.get(run.config()["recipe"])
-    test = training.load_test_set(recipe, run.config()["data_dir"])
     images = test.images[:num_images] / np.float32(255)
     kinds = {"all, unrolled": model}
     for threshold in (0.001, 0.5, 0.9, 0.99, 1):
@@ -147,8 +144,12 @@ if __name__ == "__main__":
     parser.add_argument("--picture", type=pathlib.Path)
     parser.add_argument("--latency", action="store_true")
     arguments = parser.parse_args()
-    folder = training.RunFolder(arguments.run)
+    run = training.RunFolder(arguments.run)
+    config, model = run.config(), run.model()
+    test = training.load_test_set(
+        recipes.get(config["recipe"]), config["data_dir"]
+    )
     if arguments.latency:
-        show_latency(folder, folder.model())
+        show_latency(model, test)
     else:
-        show_curve(folder, folder.model(), arguments.picture)
+        show_curve(model, test, config["recipe"], arguments.picture)

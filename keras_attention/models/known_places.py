@@ -95,12 +95,10 @@ def total_loss(model, attention, places, sample_weight=None):
     Raises:
         ValueError: if places do not have the right shape or dtype.
     """
-    total = sum(
+    return sum(
         supervised_loss(mechanism, attention[name], places, sample_weight)
         for name, mechanism in taught(model, attention).items()
     )
-    # Gradients of replicas are summed.
-    return total / tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def taught(model, attention):

@@ -1,6 +1,7 @@
 """Training where to look, from known places, before what to read."""
 
 import keras
+import tensorflow as tf
 
 from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
@@ -100,7 +101,9 @@ class PolicyPretraining(keras.Model):
         training=True,
     ):
         """The mean negative log-probability of the known places."""
-        return known_places.total_loss(self.model, y_pred, y, sample_weight)
+        loss = known_places.total_loss(self.model, y_pred, y, sample_weight)
+        # Gradients of replicas are summed.
+        return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
     def get_config(self):
         """The model."""

@@ -242,9 +242,9 @@ class ReinforceModel(keras.Model):
         )
         extra = sum(policy + error for policy, error in losses)
         extra -= self.entropy_bonus * policy_losses.entropy_sum(choices, reward)
+        extra = ops.mean(reward.weighted(extra)) + supervised
         # Gradients of replicas are summed.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        extra = ops.mean(reward.weighted(extra)) / replicas + supervised
+        extra /= tf.distribute.get_strategy().num_replicas_in_sync
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -281,8 +281,16 @@ class ReinforceModel(keras.Model):
         """The model, and how it learns from a reward."""
         return {
             **super().get_config(),
+            **self.learning(),
             "reward": keras.saving.serialize_keras_object(self.reward),
             "baseline": keras.saving.serialize_keras_object(self.baseline),
+        }
+
+    def learning(self):
+        """The arguments that say how it learns, as they are now."""
+        return {
+            "reward": self.reward,
+            "baseline": self.baseline,
             "num_samples": self.num_samples,
             "entropy_bonus": float(self.entropy_bonus.numpy()),
             "estimator": self.estimator,
@@ -310,9 +318,7 @@ class ReinforceModel(keras.Model):
         loss = known_places.total_loss(
             self, choices.layers, places, reward.example_weight
         )
-        # The metric is a mean over replicas, the loss their share of a sum.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.supervised_tracker.update_state(loss * replicas)
+        self.supervised_tracker.update_state(loss)
         return self.supervision * loss
 
     def _call_telling(self, *args, **kwargs):

@@ -93,15 +93,8 @@ def model_like(model, inputs, outputs, name, **changes):
     """
     for kind in (ImageClassifier, ReinforceModel):
         if isinstance(model, kind):
-            learns = {
-                "reward": model.reward,
-                "baseline": model.baseline,
-                "num_samples": model.num_samples,
-                "entropy_bonus": float(model.entropy_bonus.numpy()),
-                "estimator": model.estimator,
-                "supervision": model.supervision,
-            }
-            return kind(inputs, outputs, name=name, **{**learns, **changes})
+            learning = {**model.learning(), **changes}
+            return kind(inputs, outputs, name=name, **learning)
     return keras.Model(inputs, outputs, name=name)
 
 

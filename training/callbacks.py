@@ -12,7 +12,21 @@ from keras_attention.models import ReinforceModel
 from .run_folder import RunError, RunFolder
 
 
-class StddevSchedule(keras.callbacks.Callback):
+class _Schedule(keras.callbacks.Callback):
+    """What goes from a first value to a last one in a number of epochs."""
+
+    def __init__(self, first: float, last: float, epochs: int):
+        super().__init__()
+        self.first = first
+        self.last = last
+        self.epochs = epochs
+
+    def _done(self, epoch: int) -> float:
+        """The part of the way at the start of an epoch: 1 in the last."""
+        return epoch / max(self.epochs - 1, 1)
+
+
+class StddevSchedule(_Schedule):
     """Lets the standard deviation of sampled locations fall geometrically.
 
     Far apart at first, to find what is worth looking at; close together at
@@ -37,12 +51,6 @@ class StddevSchedule(keras.callbacks.Callback):
     ... ])
     """
 
-    def __init__(self, first: float, last: float, epochs: int):
-        super().__init__()
-        self.first = first
-        self.last = last
-        self.epochs = epochs
-
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Finds the policies of the model."""
         self._policies = [
@@ -60,15 +68,14 @@ class StddevSchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Sets the deviation of every location policy of the model."""
-        done = epoch / max(self.epochs - 1, 1)
-        stddev = self.first * (self.last / self.first) ** done
+        stddev = self.first * (self.last / self.first) ** self._done(epoch)
         for policy in self._policies:
             now = policy.stddev.numpy()
             mean = np.prod(now) ** (1 / now.size)
             policy.stddev.assign(stddev * now / mean)
 
 
-class EntropySchedule(keras.callbacks.Callback):
+class EntropySchedule(_Schedule):
     """Changes the entropy bonus of a `ReinforceModel` from epoch to epoch.
 
     Much at first, so that choices stay open while nothing is known of them;
@@ -88,12 +95,6 @@ class EntropySchedule(keras.callbacks.Callback):
     ... ])
     """
 
-    def __init__(self, first: float, last: float, epochs: int):
-        super().__init__()
-        self.first = first
-        self.last = last
-        self.epochs = epochs
-
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Checks that the model has an entropy bonus."""
         if not isinstance(self.model, ReinforceModel):
@@ -104,7 +105,7 @@ class EntropySchedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Sets the coefficient."""
-        done = min(epoch / max(self.epochs - 1, 1), 1.0)
+        done = min(self._done(epoch), 1.0)
         bonus = self.first + (self.last - self.first) * done
         self.model.entropy_bonus.assign(bonus)
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .examples import Examples
+from .pixels import to_pixels
 
 # Along each side of a box, where it is compared with a crop that is turned.
 POINTS = 16
@@ -53,9 +54,8 @@ class Objects:
             masks = examples.masks.astype("float32")
             masks /= masks.max(axis=(1, 2), keepdims=True)
             return cls(_boxes_of(masks), masks, (height, width))
-        last = np.array([width - 1, height - 1] * 2)
-        boxes = (examples.boxes.astype("float64") + 1) / 2 * last
-        boxes += [-0.5, -0.5, 0.5, 0.5]
+        corners = to_pixels(examples.boxes.reshape(-1, 2, 2), (height, width))
+        boxes = (corners + np.array([[-0.5], [0.5]])).reshape(-1, 4)
         sides = np.array([width, height] * 2)
         return cls(np.clip(boxes, -0.5, sides - 0.5), None, (height, width))
 

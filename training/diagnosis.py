@@ -21,14 +21,13 @@ import keras
 import numpy as np
 
 import keras_attention
-from keras_attention import models
 
 from .bootstrap import interval, percent, rounded
 from .coverage import Objects
 from .elsewhere import ORACLE, averaged_scores, is_hard, look_elsewhere
 from .elsewhere import probabilities as as_probabilities
 from .examples import Examples, read_examples
-from .looking import Looked, look
+from .looking import Looked, look, stepwise_model
 from .verdict import judge
 from .views import View, view, view_by_chance, widest_share
 
@@ -103,7 +102,8 @@ def diagnose(
         )
     examples = read_examples(dataset)
     generator = np.random.default_rng(seed)
-    stepwise, notes = _stepwise(model)
+    stepwise, why_not = stepwise_model(model)
+    notes = [f"No errors after every step: {why_not}"] if why_not else []
     with _noise_of_its_own(model, seed):
         with keras_attention.policy("mode"):
             learned = look(stepwise, examples.images, **looking)
@@ -146,14 +146,6 @@ def diagnose(
         name: one.indices.tolist() for name, one in worst.items()
     }
     return Diagnosis({**judge(figures), **figures}, worst)
-
-
-def _stepwise(model: keras.Model) -> tuple[keras.Model, list[str]]:
-    """The model that answers after every glimpse, or the model itself."""
-    try:
-        return models.every_step(model), []
-    except ValueError as error:
-        return model, [f"No errors after every step: {error}"]
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ import keras_attention
 
 from .coverage import Objects
 from .looking import Looked, floating, look
+from .pixels import to_pixels
 
 # Where a model looks instead of where it learned to: where what matters is.
 ORACLE = "oracle"
@@ -203,7 +204,7 @@ def _moved(objects: Objects, places: np.ndarray) -> Objects:
     height, width = objects.image_shape
     half = objects.sizes / 2
     sides = np.array([width, height])
-    middle = (places + 1) / 2 * (sides - 1)
+    middle = to_pixels(places, objects.image_shape)
     middle = np.clip(middle, half - 0.5, sides - 0.5 - half)
     boxes = np.concatenate([middle - half, middle + half], axis=1)
     return Objects(boxes, None, objects.image_shape)

@@ -18,6 +18,8 @@ import numpy as np
 
 from keras_attention import ops
 
+from .pixels import to_pixels
+
 # Points along one side of the outline of a thin plate spline.
 SPLINE_POINTS = 9
 
@@ -89,8 +91,7 @@ class Looked:
         rows, columns = self.geometry["map_shape"]
         side = self.geometry["glimpse_size"] * 2**scale / 2
         half = np.array([side * width / columns, side * height / rows])
-        last = np.array([width - 1, height - 1])
-        centre = (self.attention["location"] + 1) / 2 * last
+        centre = to_pixels(self.attention["location"], self.image_shape)
         return np.concatenate([centre - half, centre + half], axis=-1)
 
     def masks(self) -> np.ndarray:
@@ -145,11 +146,9 @@ class Looked:
             ],
             axis=1,
         )
-        sides = np.array(self.image_shape[::-1])
-        if self.geometry["align_corners"]:
-            pixels = (border + 1) / 2 * (sides - 1)
-        else:
-            pixels = ((border + 1) * sides - 1) / 2
+        pixels = to_pixels(
+            border, self.image_shape, self.geometry["align_corners"]
+        )
         return pixels.reshape(*theta.shape[:3], -1, 2)
 
     def _check_kind(self, what: str, *kinds: str) -> None:

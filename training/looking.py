@@ -5,14 +5,15 @@ one of its attention layers recorded is kept beside the scores, as a `Looked`.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers
+from keras_attention import layers, models
 from keras_attention.layers.mechanism import Mechanism
 from keras_attention.layers.until_sure import UntilSure
 from keras_attention.policies.forced import force
@@ -103,24 +104,7 @@ def look(
         kept = {name: seen[name] for name in KEPT if name in seen}
         return _scores(model, scores), kept
 
-    if len(images) > batch_size:  # worth the seconds that tracing takes
-        run = tf.function(
-            run,
-            autograph=False,
-            input_signature=[
-                _any_batch(images),
-                {name: _any_batch(value) for name, value in forced.items()},
-            ],
-        )
-    batches = []
-    for start in range(0, len(images), batch_size):
-        rows = slice(start, start + batch_size)
-        given = {name: value[rows] for name, value in forced.items()}
-        batches.append(run(images[rows], given))
-    scores, attention = tf.nest.map_structure(
-        lambda *parts: np.concatenate([part.numpy() for part in parts]),
-        *batches,
-    )
+    scores, attention = _in_batches(run, images, forced, batch_size)
     name, found_layer = found["chosen"]
     mechanism = _mechanism(found_layer)
     attention = _with_axes(found_layer is mechanism, mechanism, attention)
@@ -131,6 +115,18 @@ def look(
     if kind == "items":
         geometry["item_grid"] = _check_item_grid(item_grid, attention)
     return Looked(kind, name, shape, scores, attention, geometry)
+
+
+def stepwise_model(model: keras.Model) -> tuple[keras.Model, str]:
+    """The model that answers after every step, or the model itself.
+
+    Returns:
+        The model, and why it has no such answers; "" where it has.
+    """
+    try:
+        return models.every_step(model), ""
+    except ValueError as error:
+        return model, str(error)
 
 
 def attention_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
@@ -148,6 +144,33 @@ def floating(images: np.ndarray) -> tf.Tensor:
     if images.dtype == tf.uint8:
         return tf.cast(images, "float32") / 255
     return images
+
+
+def _in_batches(
+    run: Callable[[np.ndarray, dict], Any],
+    images: np.ndarray,
+    forced: dict[str, np.ndarray],
+    batch_size: int,
+) -> Any:
+    """What `run` returns for each batch, as arrays of all."""
+    if len(images) > batch_size:  # worth the seconds that tracing takes
+        run = tf.function(
+            run,
+            autograph=False,
+            input_signature=[
+                _any_batch(images),
+                {name: _any_batch(value) for name, value in forced.items()},
+            ],
+        )
+    batches = []
+    for start in range(0, len(images), batch_size):
+        rows = slice(start, start + batch_size)
+        given = {name: value[rows] for name, value in forced.items()}
+        batches.append(run(images[rows], given))
+    return tf.nest.map_structure(
+        lambda *parts: np.concatenate([part.numpy() for part in parts]),
+        *batches,
+    )
 
 
 def _any_batch(values: np.ndarray) -> tf.TensorSpec:

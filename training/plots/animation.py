@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from ..looking import look
-from .attention import make_rows, stepwise
+from ..looking import look, stepwise_model
+from .attention import make_rows
 from .layout import draw_rows, pixels
 from .rows import Row
 
@@ -48,7 +48,7 @@ def animation(
     Raises:
         ValueError: As `attention`.
     """
-    looked = look(stepwise(model), images, **options)
+    looked = look(stepwise_model(model)[0], images, **options)
     rows = make_rows(looked, images, titles, boxes)
     frames = [_frame(rows, t) for t in range(len(rows[0].steps))]
     buffer = io.BytesIO()

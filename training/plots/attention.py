@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_attention import models
-
 from ..elsewhere import probabilities
-from ..looking import Looked, look
+from ..looking import Looked, look, stepwise_model
 from .glimpses import glimpse_row
 from .layout import draw_rows
 from .masks import item_row, mask_row
@@ -73,7 +71,7 @@ def attention(
         ValueError: If the model has no attention layer, or the arguments are
             not of one length.
     """
-    looked = look(stepwise(model), images, **options)
+    looked = look(stepwise_model(model)[0], images, **options)
     return draw(looked, images, titles=titles, boxes=boxes)
 
 
@@ -124,14 +122,6 @@ def make_rows(
             row.probabilities = probabilities(looked.scores[i]).numpy()
         rows.append(row)
     return rows
-
-
-def stepwise(model: keras.Model) -> keras.Model:
-    """The model that answers after every step, or the model itself."""
-    try:
-        return models.every_step(model)
-    except ValueError:  # it says why the model has no such answers
-        return model
 
 
 def _answer(scores: np.ndarray) -> str:

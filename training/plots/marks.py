@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..pixels import to_pixels
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
@@ -52,9 +54,8 @@ def outline(
     axes: Axes, corners: np.ndarray, colour: object, width: float = 1.3
 ) -> None:
     """Draws a closed line through corners (P, 2) in pixels."""
-    closed = np.concatenate([corners, corners[:1]])
     axes.plot(
-        *closed.T,
+        *_closed(corners),
         color=colour,
         linewidth=width,
         path_effects=_dark_edge(width),
@@ -64,14 +65,20 @@ def outline(
 
 def faint_outline(axes: Axes, corners: np.ndarray, colour: object) -> None:
     """Draws a thin closed line for what is seen coarsely."""
-    closed = np.concatenate([corners, corners[:1]])
-    axes.plot(*closed.T, color=colour, linewidth=0.8, alpha=0.55, zorder=1.5)
+    axes.plot(
+        *_closed(corners), color=colour, linewidth=0.8, alpha=0.55, zorder=1.5
+    )
 
 
 def rectangle(edges: Sequence[float]) -> np.ndarray:
     """Corners (4, 2), clockwise from the top left, of (x0, y0, x1, y1)."""
     x0, y0, x1, y1 = edges
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], "float64")
+
+
+def _closed(corners: np.ndarray) -> np.ndarray:
+    """X and y of a line through corners (P, 2) and back: (2, P + 1)."""
+    return np.concatenate([corners, corners[:1]]).T
 
 
 def path(axes: Axes, points: np.ndarray) -> None:
@@ -97,21 +104,11 @@ def true_box(axes: Axes, box: np.ndarray, size: tuple[int, int]) -> None:
     """
     x0, y0 = to_pixels(box[:2], size) - 0.5
     x1, y1 = to_pixels(box[2:], size) + 0.5
-    corners = rectangle((x0, y0, x1, y1))
-    closed = np.concatenate([corners, corners[:1]])
-    axes.plot(*closed.T, color=DARK, linewidth=1.6, alpha=0.6, zorder=1.8)
+    line = _closed(rectangle((x0, y0, x1, y1)))
+    axes.plot(*line, color=DARK, linewidth=1.6, alpha=0.6, zorder=1.8)
     axes.plot(
-        *closed.T, color=TRUTH, linewidth=1.2, linestyle=(0, (3, 2)), zorder=1.9
+        *line, color=TRUTH, linewidth=1.2, linestyle=(0, (3, 2)), zorder=1.9
     )
-
-
-def to_pixels(
-    places: np.ndarray, size: tuple[int, int], align_corners: bool = True
-) -> np.ndarray:
-    """Places (..., 2) in [-1, 1] as (x, y) in pixels of an image (H, W)."""
-    extent = np.array(size[::-1], "float64")
-    half = (np.asarray(places, "float64") + 1) / 2
-    return half * (extent - 1) if align_corners else half * extent - 0.5
 
 
 def numbers(

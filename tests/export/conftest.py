@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from sklearn import datasets
 
 from keras_attention import export, models
@@ -59,3 +60,19 @@ def unchecked(monkeypatch):
     monkeypatch.setattr(
         "keras_attention.export.verify.verify_export", lambda *_: parity
     )
+
+
+@pytest.fixture
+def operations():
+    """Names the operations of a TFLite file, as they are in the file."""
+
+    def names(file):
+        interpreter = Interpreter(
+            model_path=str(file),
+            experimental_op_resolver_type=(
+                OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            ),
+        )
+        return {one["op_name"] for one in interpreter._get_ops_details()}
+
+    return names

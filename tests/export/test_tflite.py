@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_attention import layers
 from keras_attention.export import export_tflite, verify
@@ -35,14 +35,8 @@ def test_the_batch_is_free(runner, images, batch):
     assert runner(image=images[:batch])["location"].shape == (batch, 3, 2)
 
 
-def test_every_operation_is_builtin(exported):
-    interpreter = Interpreter(
-        model_path=str(exported / "model.tflite"),
-        experimental_op_resolver_type=(
-            OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        ),
-    )
-    names = {details["op_name"] for details in interpreter._get_ops_details()}
+def test_every_operation_is_builtin(exported, operations):
+    names = operations(exported / "model.tflite")
     assert "FULLY_CONNECTED" in names
     assert not [name for name in names if not name.isupper()]  # FlexAdd
     assert not names & {"CUSTOM", "DELEGATE"}

@@ -1,0 +1,155 @@
+"""The commands that train a model and test it."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from keras_attention_cli.command import (
+    command,
+    data_dir_option,
+    json_option,
+    print_values,
+    threshold_option,
+)
+
+
+@click.command("list")
+@json_option
+def list_recipes(as_json: bool) -> None:
+    """List the recipes that `train` knows."""
+    with command(as_json):
+        from keras_attention.training import recipes
+
+        known = {name: recipes.get(name).summary for name in recipes.names()}
+    if as_json:
+        click.echo(json.dumps(known))
+        return
+    for name, summary in known.items():
+        click.echo(f"{name:16}{summary}")
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.  [default: runs/RECIPE]",
+)
+@click.option("--seed", default=0, show_default=True, help="Repeats a run.")
+@click.option("--epochs", type=int, help="Instead of the recipe's number.")
+@click.option("--resume", is_flag=True, help="Continue a run that was stopped.")
+@data_dir_option
+@json_option
+def train(
+    recipe: str,
+    out: Path | None,
+    seed: int,
+    epochs: int | None,
+    resume: bool,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Train RECIPE (see `list`) into a run folder.
+
+    Ctrl-C stops it after saving nothing new; the same command with --resume
+    continues after the last finished epoch, exactly as if never stopped.
+    """
+    out = out or Path("runs") / recipe
+    with command(as_json):
+        from keras_attention import training
+
+        try:
+            if resume:
+                results = training.resume(out, recipe, data_dir=data_dir)
+            else:
+                results = training.train(
+                    recipe, out, seed=seed, epochs=epochs, data_dir=data_dir
+                )
+        except KeyboardInterrupt:
+            click.echo(
+                f"\nStopped. Continue with: keras-attention train {recipe} "
+                f"--out {out} --resume",
+                err=True,
+            )
+            sys.exit(130)
+    print_values({**results, "run": str(out)}, as_json)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--policy",
+    type=click.Choice(["sample", "mode", "random", "center"]),
+    help="Where to look, instead of where it learned to.",
+)
+@threshold_option
+@data_dir_option
+@json_option
+def evaluate(
+    run: Path,
+    policy: str | None,
+    threshold: float | None,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Test the trained model of RUN on its recipe's test set."""
+    with command(as_json):
+        from keras_attention import training
+
+        figures = training.evaluate_run(
+            run, policy, data_dir, threshold=threshold
+        )
+    print_values(figures, as_json)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write diagnosis.json and index.html to.",
+)
+@click.option(
+    "--recipe",
+    help="Whose test set to use: for a .keras file, which does not tell.",
+)
+@click.option(
+    "--averaged",
+    default=0,
+    metavar="N",
+    help="Average the probabilities of N samples too.",
+)
+@data_dir_option
+@json_option
+def diagnose(
+    model: Path,
+    out: Path | None,
+    recipe: str | None,
+    averaged: int,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Tell whether MODEL looks at the wrong place or reads wrongly.
+
+    MODEL is the folder of a finished run, or a .keras file. It is tested on
+    its recipe's test set: looking as it learned to, elsewhere, and where the
+    truth is.
+    """
+    with command(as_json):
+        from keras_attention_cli.jobs import diagnose_file
+
+        diagnosis = diagnose_file(model, out, recipe, averaged, data_dir)
+    if as_json:
+        click.echo(json.dumps(diagnosis))
+        return
+    click.echo(diagnosis["verdict"]["sentence"])
+    for advice in diagnosis["advice"]:
+        click.echo(f"- {advice['sentence']}")
+    for name, one in diagnosis["policies"].items():
+        low, high = one["interval"]
+        click.echo(
+            f"{name:10}{one['percent']:7.2f} % wrong "
+            f"(95 %: {low:.2f} to {high:.2f})"
+        )

@@ -16,12 +16,9 @@ import dataclasses
 
 import numpy as np
 
-from keras_attention import ops
+from keras_attention.ops import regions
 
 from .pixels import to_pixels
-
-# Points along one side of the outline of a thin plate spline.
-SPLINE_POINTS = 9
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,12 +84,14 @@ class Looked:
             ValueError: If the model takes no glimpses.
         """
         self._check_kind("squares", "glimpses")
-        height, width = self.image_shape
-        rows, columns = self.geometry["map_shape"]
-        side = self.geometry["glimpse_size"] * 2**scale / 2
-        half = np.array([side * width / columns, side * height / rows])
-        centre = to_pixels(self.attention["location"], self.image_shape)
-        return np.concatenate([centre - half, centre + half], axis=-1)
+        squares = regions.glimpse_squares(
+            self.attention["location"].astype("float64"),
+            self.geometry["glimpse_size"],
+            scale + 1,
+            self.geometry["map_shape"],
+            self.image_shape,
+        )
+        return squares[..., scale, :].numpy()
 
     def masks(self) -> np.ndarray:
         """Weights over the cells of the image: (N, T, rows, columns).
@@ -132,22 +131,11 @@ class Looked:
         self._check_kind("outlines", "transformer")
         theta = self.attention["theta"]  # (N, T, n, ...)
         transform = self.geometry["transform"]
-        bent = transform == "thin_plate_spline"
-        side = SPLINE_POINTS if bent else 2
-        grid = ops.sampling_grid(
-            theta.reshape(-1, *theta.shape[3:]), (side, side), transform
-        ).numpy()
-        border = np.concatenate(
-            [
-                grid[:, 0],
-                grid[:, 1:, -1],
-                grid[:, -1, -2::-1],
-                grid[:, -2:0:-1, 0],
-            ],
-            axis=1,
+        borders = regions.outlines(
+            theta.reshape(-1, *theta.shape[3:]), transform
         )
         pixels = to_pixels(
-            border, self.image_shape, self.geometry["align_corners"]
+            borders.numpy(), self.image_shape, self.geometry["align_corners"]
         )
         return pixels.reshape(*theta.shape[:3], -1, 2)
 

@@ -13,9 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers, models
+from keras_attention import models
 from keras_attention.layers.mechanism import Mechanism
-from keras_attention.layers.until_sure import UntilSure
+from keras_attention.models.attention_layers import (
+    attention_layers,
+    choose,
+    geometry_of,
+    layer_of,
+    mechanism_of,
+    with_axes,
+)
 from keras_attention.policies.forced import force
 
 from .looked import Looked
@@ -31,7 +38,6 @@ KEPT = (
 )
 # What of it `keras_attention.policy` can force.
 HARD = {"location", "indices"}
-LOOPS = (layers.RecurrentAttention, UntilSure)
 
 
 def look(
@@ -85,7 +91,7 @@ def look(
     forced = forced or {}
     found = {}
     known = attention_layers(model)
-    only = _mechanism(_called(known, layer)) if layer is not None else None
+    only = mechanism_of(layer_of(known, layer)) if layer is not None else None
     if not HARD.isdisjoint(forced):
         _check_only_one(model)
 
@@ -99,17 +105,17 @@ def look(
             keras_attention.record_attention() as recorded,
         ):
             scores = model(batch, training=False)
-        found["chosen"] = _choose(model, recorded, layer)
+        found["chosen"] = choose(model, recorded, layer)
         seen = recorded[found["chosen"][0]]
         kept = {name: seen[name] for name in KEPT if name in seen}
         return _scores(model, scores), kept
 
     scores, attention = _in_batches(run, images, forced, batch_size)
     name, found_layer = found["chosen"]
-    mechanism = _mechanism(found_layer)
-    attention = _with_axes(found_layer is mechanism, mechanism, attention)
+    mechanism = mechanism_of(found_layer)
+    attention = with_axes(found_layer is mechanism, mechanism, attention)
     shape = images.shape[1:3]
-    kind, geometry = _geometry(mechanism, shape, glimpse_size)
+    kind, geometry = geometry_of(mechanism, shape, glimpse_size)
     if kind == "mask":
         geometry["map_shape"] = attention["attention_weights"].shape[2:]
     if kind == "items":
@@ -127,15 +133,6 @@ def stepwise_model(model: keras.Model) -> tuple[keras.Model, str]:
         return models.every_step(model), ""
     except ValueError as error:
         return model, str(error)
-
-
-def attention_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """The loops of a model and its attention layers, by name."""
-    return {
-        layer.name: layer
-        for layer in model._flatten_layers()
-        if isinstance(layer, (*LOOPS, Mechanism))
-    }
 
 
 def floating(images: np.ndarray) -> tf.Tensor:
@@ -203,40 +200,6 @@ def _check_only_one(model: keras.Model) -> None:
         )
 
 
-def _choose(
-    model: keras.Model, recorded: dict, name: str | None
-) -> tuple[str, keras.layers.Layer]:
-    """The name under which the layer was recorded, and the layer."""
-    known = attention_layers(model)
-    found = {key: _called(known, key) for key in recorded}
-    if not found:
-        raise ValueError(
-            f"The model {model.name!r} has no attention layer that could be "
-            "recorded: it needs a layer of `keras_attention.layers`, driven "
-            "by `RecurrentAttention` and not by `keras.layers.RNN`."
-        )
-    loops = [key for key, layer in found.items() if isinstance(layer, LOOPS)]
-    if name is None and (loops or len(found) == 1):
-        name = (loops or list(found))[-1]
-    if name not in found:
-        raise ValueError(
-            f"`layer` must be one of the attention layers of {model.name!r}: "
-            f"{', '.join(found)}. Received: layer={name!r}"
-        )
-    return name, found[name]
-
-
-def _called(known: dict, key: str) -> keras.layers.Layer | None:
-    """The layer of a record; one called again is there as name_1, name_2."""
-    return known.get(key, known.get(key.rpartition("_")[0]))
-
-
-def _mechanism(layer: keras.layers.Layer | None) -> Mechanism | None:
-    """What attends in a layer: that of the cell of a loop, or the layer."""
-    cell = getattr(layer, "cell", layer)
-    return getattr(cell, "mechanism", cell)
-
-
 def _scores(model: keras.Model, outputs: tf.Tensor) -> tf.Tensor:
     flat = tf.nest.flatten(outputs)
     if len(flat) != 1 or flat[0].shape.rank not in (2, 3):
@@ -251,71 +214,6 @@ def _scores(model: keras.Model, outputs: tf.Tensor) -> tf.Tensor:
             f"least two classes. Received: outputs.shape={flat[0].shape}"
         )
     return tf.cast(flat[0], "float32")
-
-
-def _with_axes(alone: bool, mechanism: Mechanism, attention: dict) -> dict:
-    """Each (N, T, ...), and theta and location of crops (N, T, n, ...)."""
-    if alone:  # it looks once
-        attention = {name: one[:, None] for name, one in attention.items()}
-    if getattr(mechanism, "num_transforms", None) == 1:
-        attention = {name: one[:, :, None] for name, one in attention.items()}
-    return attention
-
-
-def _geometry(
-    mechanism: Mechanism,
-    image_shape: tuple[int, int],
-    glimpse_size: int | None,
-) -> tuple[str, dict]:
-    """The kind of a mechanism, and what says where it looks."""
-    if isinstance(mechanism, layers.SpatialTransformer):
-        names = (
-            "output_shape",
-            "transform",
-            "align_corners",
-            "num_transforms",
-            "interpolation",
-            "padding",
-            "fill_value",
-        )
-        geometry = {name: getattr(mechanism, name) for name in names}
-        # `theta` of the simpler transforms is recorded as their matrix.
-        if geometry["transform"] not in ("projective", "thin_plate_spline"):
-            geometry["transform"] = "affine"
-        return "transformer", geometry
-    if isinstance(mechanism, layers.LocationWiseSoftAttention):
-        return "mask", {}
-    if not isinstance(mechanism, layers.LocationWiseHardAttention):
-        return "items", {}
-    sensor = mechanism.glimpse_sensor
-    glimpse_size = glimpse_size or getattr(sensor, "glimpse_size", None)
-    if not isinstance(glimpse_size, int):
-        raise ValueError(
-            f"The size of the glimpses of {sensor.name!r} is not known: give "
-            f"`glimpse_size`. Received: glimpse_size={glimpse_size!r}"
-        )
-    return "glimpses", {
-        "glimpse_size": glimpse_size,
-        "num_scales": getattr(sensor, "num_scales", 1),
-        "interpolation": getattr(sensor, "interpolation", "bilinear"),
-        "fill_value": getattr(sensor, "fill_value", 0.0),
-        "map_shape": _map_shape(mechanism, image_shape),
-    }
-
-
-def _map_shape(
-    mechanism: Mechanism, image_shape: tuple[int, int]
-) -> tuple[int, int]:
-    """Rows and columns of what a mechanism reads; the image's if unknown."""
-    built = mechanism.get_build_config() or {}
-    shapes = built.get(
-        "shapes_dict", {"inputs_shape": built.get("input_shape")}
-    )
-    shape = shapes["inputs_shape"] or (None, None, None, None)
-    return tuple(
-        known or size
-        for known, size in zip(shape[1:3], image_shape, strict=True)
-    )
 
 
 def _check_item_grid(

@@ -1,6 +1,8 @@
-"""From places in [-1, 1] to the pixels of an image."""
+"""From places in [-1, 1] to the pixels of an image, in NumPy."""
 
 import numpy as np
+
+from keras_attention.ops import regions
 
 
 def to_pixels(
@@ -11,12 +13,10 @@ def to_pixels(
     Args:
         places: (..., 2), (x, y).
         size: (H, W) of the image.
-        align_corners: Whether -1 and 1 are the centres of the first and the
-            last pixel, or else the outer edges of these.
+        align_corners: As of `regions.to_pixels`.
 
     Returns:
         (..., 2) in float64.
     """
-    sides = np.array(size[::-1], "float64")
-    half = (np.asarray(places, "float64") + 1) / 2
-    return half * (sides - 1) if align_corners else half * sides - 0.5
+    places = np.asarray(places, "float64")
+    return regions.to_pixels(places, size, align_corners).numpy()

@@ -3,7 +3,7 @@
 All are computed in float32, whatever the mixed-precision policy. Base noise
 is drawn once for a whole rollout, before the loop; a sample is then a
 function of the noise, so loops are reproducible, unrolled or not, and the
-stochastic model can be exported with the noise as an input.
+stochastic model can be exported with the noise as an input (`noise.given`).
 
 TensorFlow Probability is imported where it is first used: it takes longer to
 import than the rest of this package.
@@ -12,6 +12,8 @@ import than the rest of this package.
 import math
 
 import tensorflow as tf
+
+from keras_attention.policies import noise
 
 _HUGE = 1e30
 # Of log(erfcx(x) / t) in t = 1 / (1 + x / 2), the highest power first: Press
@@ -24,6 +26,9 @@ _LOG_ERFCX = (
 
 def standard_normal(shape, seed_generator):
     """Noise of a normal distribution with mean 0 and deviation 1, float32."""
+    given = noise.normal(shape)
+    if given is not None:
+        return given
     import tensorflow_probability as tfp
 
     return tfp.distributions.Normal(0.0, 1.0).sample(
@@ -36,6 +41,9 @@ def standard_gumbel(shape, seed_generator):
 
     The highest of scores to which it is added is a sample of their softmax.
     """
+    given = noise.gumbel(shape)
+    if given is not None:
+        return given
     import tensorflow_probability as tfp
 
     return tfp.distributions.Gumbel(0.0, 1.0).sample(
@@ -45,6 +53,9 @@ def standard_gumbel(shape, seed_generator):
 
 def uniform_locations(shape, seed_generator):
     """Locations uniform over [-1, 1], float32."""
+    given = noise.uniform(shape)
+    if given is not None:
+        return 2 * given - 1
     import tensorflow_probability as tfp
 
     return tfp.distributions.Uniform(-1.0, 1.0).sample(

@@ -1,12 +1,13 @@
 """Export: SavedModel, TFLite, checks of both, and predictions from them."""
 
+from .clean_run import ExportError
 from .float32 import in_float32
 from .folder import export_model
 from .images import read_image
 from .predict import ExportedModel, load_exported
 from .saved_model import export_saved_model
 from .tflite import export_tflite
-from .verify import ExportError, verify_export
+from .verify import verify_export
 
 __all__ = [
     "ExportError",

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 KIND = "keras_attention export"
 
@@ -22,6 +24,15 @@ MEANINGS = {
     "num_glimpses": "how many glimpses were taken; from there on the last of "
     "what was attended to is repeated",
     "theta": "(2, 3) affine map of output to input coordinates",
+}
+
+RANGES = {
+    "float32": {
+        "range": [0.0, 1.0],
+        "uint8": "stands for 0-255: divide by 255 before. NaN and values "
+        "out of range have no defined result.",
+    },
+    "uint8": {"range": [0, 255]},
 }
 
 INTEGERS = ("class", "indices", "num_glimpses")
@@ -72,8 +83,9 @@ def checked_metadata(metadata: dict | None) -> dict:
 def model_card(
     model: keras.Model,
     folder: Path,
-    parity: dict[str, Any],
-    shapes: dict[str, list],
+    spec: tf.TensorSpec,
+    outputs: dict[str, np.ndarray],
+    checks: dict[str, Any],
     labels: list[str],
     metadata: dict,
 ) -> dict[str, Any]:
@@ -82,39 +94,39 @@ def model_card(
     Args:
         model: the keras model.
         folder: where its files are, as they will be in the export folder.
-        parity: what `verify_export` returned.
-        shapes: shapes of `image` and of all outputs, None for the batch.
+        spec: of the images.
+        outputs: what the model makes of some images.
+        checks: `parity`, what `verify_export` returned; `tflite`, what
+            `kinds.measured` returned of each file; `accuracy` of the model in
+            Keras, or None.
         labels: names of the classes.
         metadata: what the caller adds.
     """
-    parity = dict(parity)
     return {
         "kind": KIND,
         "name": model.name,
         "signature": "serving_default",
+        "signatures": sorted(checks["parity"].get("saved_model", {})),
         "input": {
             "name": "image",
-            "shape": shapes["image"],
-            "dtype": "float32",
-            "range": [0.0, 1.0],
-            "uint8": "stands for 0-255: divide by 255 before. NaN and values "
-            "out of range have no defined result.",
+            "shape": list(spec.shape),
+            "dtype": spec.dtype.name,
+            **RANGES[spec.dtype.name],
         },
         "outputs": {
-            name: _output(name, shape)
-            for name, shape in shapes.items()
-            if name != "image"
+            name: _output(name, [spec.shape[0], *value.shape[1:]])
+            for name, value in outputs.items()
         },
         "labels": labels,
         "preprocessing": PREPROCESSING,
         "parameters": model.count_params(),
-        "latency_ms": parity.pop("latency_ms"),
+        "latency_ms": checks["tflite"]["model.tflite"]["latency_ms"],
         "latency": "median of one image through model.tflite on one thread",
         "files": {
             str(path.relative_to(folder)): _size(path)
             for path in _files(folder)
         },
-        "parity": parity,
+        **checks,
         "versions": {
             "keras_attention": version("keras-visual-attention"),
             "tensorflow": version("tensorflow"),
@@ -143,7 +155,7 @@ def _meaning(output: str) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [*folder.glob("saved_model/*"), folder / "model.tflite"]
+    return sorted([*folder.glob("saved_model/*"), *folder.glob("model*")])
 
 
 def _size(path: Path) -> int:

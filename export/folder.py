@@ -10,14 +10,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from . import card, verify
+from . import card, files, kinds, verify
 from .float32 import in_float32
+from .inputs import checked_spec
 from .predict import saved_model_versions
-from .saved_model import export_saved_model
-from .tflite import convert_to_tflite
+from .references import keras_outputs
 
-PARTS = {"saved_model", "model.tflite", "model_card.json"}
+CARD = "model_card.json"
+PARTS = {"saved_model", CARD, files.TFLITE, *files.FORMATS.values()}
 STAGING_PREFIX = ".keras-attention-export-"
 
 
@@ -26,54 +28,98 @@ def export_model(
     out: str | Path,
     *,
     examples: Any,
+    formats: Sequence[str] = (),
     labels: Sequence[Any] | None = None,
+    image_spec: tf.TensorSpec | None = None,
     metadata: dict | None = None,
+    max_accuracy_drop: float = 0.5,
 ) -> dict[str, Any]:
-    """Exports a classifier in both formats, checked, with a model card.
+    """Exports a classifier, checked, with a model card.
 
-    Writes `saved_model/1/` (as TensorFlow Serving expects it),
-    `model.tflite` and `model_card.json`. Both models are run in clean
-    processes and compared with Keras before anything appears in `out`.
-    Exporting again into the same folder adds `saved_model/2/` and replaces
-    the other two.
+    Writes `saved_model/1/` (as TensorFlow Serving expects it, with requests
+    to warm up), `model.tflite` and `model_card.json`, and what else is asked
+    for. All files are run in clean processes and compared with Keras before
+    anything appears in `out`. Exporting again into the same folder adds
+    `saved_model/2/` and replaces the others.
 
     Args:
         model: built keras model, images to scores (B, K).
         out: folder to write: new, empty, or of an earlier export.
         examples: (N, H, W, C) real images to compare on, uint8 or floating
-            in [0, 1].
+            in [0, 1]; or a pair of them and their classes (N,), and then the
+            accuracy of each file is measured too.
+        formats: which of `"float16"`, `"dynamic_range"`, `"int8"` (further
+            kinds of TFLite, see `export_tflite`), `"onnx"` and `"web"` (what
+            the page in a browser reads) to write as well.
         labels: names of the K classes; by default their numbers.
+        image_spec: of the images that the files take, see
+            `export_saved_model`.
         metadata: what else the card is to say; anything that JSON can hold.
+        max_accuracy_drop: percentage points of accuracy that a file may lose
+            against Keras.
 
     Returns:
         The card.
 
     Raises:
-        ExportError: if an exported model does not agree with Keras.
+        ExportError: if an exported model does not agree with Keras, or loses
+            more accuracy than it may.
         ValueError: if an argument is wrong, or `out` holds other files.
         OSError: if `out` cannot be written.
     """
     out = Path(out).resolve()
     check_folder(out)
+    files.check_formats(formats)
     metadata = card.checked_metadata(metadata)
-    examples = verify.checked_examples(model, examples)
+    images, classes = _images_and_classes(examples)
+    spec = checked_spec(model, image_spec)
+    images = verify.checked_examples(model, images, spec)
     model = in_float32(model)
-    shapes = _shapes(model, examples[:1])
-    labels = card.checked_labels(labels, shapes["probabilities"][-1])
+    outputs = keras_outputs(model, images)
+    labels = card.checked_labels(labels, outputs["probabilities"].shape[-1])
     version = max(saved_model_versions(out), default=0) + 1
     with _staging(out) as folder:
-        saved_model = folder / "saved_model" / str(version)
-        saved_model.parent.mkdir()
-        export_saved_model(model, saved_model, input_shape=examples.shape[1:])
-        tflite = convert_to_tflite(saved_model, folder / "model.tflite")
-        parity = verify.verify_export(model, saved_model, tflite, examples)
+        written = files.write_files(
+            model, folder, version, spec, formats, images, labels
+        )
+        exact = {name: written[name] for name in files.EXACT if name in written}
+        parity = verify.verify_export(model, exact, images, spec)
+        measures = {
+            file.name: kinds.measured(file, images, outputs, classes)
+            for name, file in written.items()
+            if name in files.KINDS
+        }
+        accuracy = None
+        if classes is not None:
+            accuracy = float(np.mean(outputs["class"] == classes))
+            kinds.check_accuracy(measures, accuracy, max_accuracy_drop)
         described = card.model_card(
-            model, folder, parity, shapes, labels, metadata
+            model,
+            folder,
+            spec,
+            outputs,
+            {"parity": parity, "tflite": measures, "accuracy": accuracy},
+            labels,
+            metadata,
         )
         text = json.dumps(described, indent=2, ensure_ascii=False)
-        (folder / "model_card.json").write_text(text + "\n", "utf-8")
+        (folder / CARD).write_text(text + "\n", "utf-8")
         _move_in(folder, out)
     return described
+
+
+def _images_and_classes(examples: Any) -> tuple[Any, np.ndarray | None]:
+    if not isinstance(examples, tuple):
+        return examples, None
+    images, classes = examples
+    classes = np.asarray(classes)
+    if classes.shape != np.shape(images)[:1]:
+        raise ValueError(
+            "`examples` must be images, or a pair of images and one class for "
+            f"each. Received: images.shape={np.shape(images)}, "
+            f"classes.shape={classes.shape}"
+        )
+    return images, classes
 
 
 def check_folder(out: Path) -> None:
@@ -101,7 +147,7 @@ def check_folder(out: Path) -> None:
 
 def _is_export(out: Path) -> bool:
     try:
-        text = (out / "model_card.json").read_text("utf-8")
+        text = (out / CARD).read_text("utf-8")
         known = json.loads(text).get("kind") == card.KIND
     except (OSError, ValueError, AttributeError):
         return False
@@ -142,18 +188,13 @@ def _move_in(folder: Path, out: Path) -> None:
         (out / "saved_model").mkdir(exist_ok=True)
         for saved_model in (folder / "saved_model").iterdir():
             os.rename(saved_model, out / "saved_model" / saved_model.name)
-        for name in ("model.tflite", "model_card.json"):
-            os.replace(folder / name, out / name)
+        for name in PARTS - {"saved_model"}:
+            if (folder / name).exists():
+                os.replace(folder / name, out / name)
+            else:  # of an earlier export of other weights
+                (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise OSError(
             f"The export could not be moved to {out}: {error}. Check the "
             "folder and export again."
         ) from error
-
-
-def _shapes(model: keras.Model, examples: np.ndarray) -> dict[str, list]:
-    """Shapes of the image and of all outputs, None for the batch."""
-    outputs = verify.keras_outputs(model, examples)
-    shapes = {"image": examples.shape}
-    shapes |= {name: value.shape for name, value in outputs.items()}
-    return {name: [None, *shape[1:]] for name, shape in shapes.items()}

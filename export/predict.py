@@ -1,17 +1,19 @@
-"""Predictions from exported files.
-
-This file needs NumPy, and TensorFlow only for SavedModels: it is also run by
-its path, in processes that have neither Keras nor this package.
-"""
+"""Predictions from exported files."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SIGNATURE = "serving_default"
+from .runtimes import (
+    SIGNATURE,
+    Runtime,
+    load_onnx,
+    load_saved_model,
+    load_tflite,
+)
+
 # Float images may leave [0, 1] by this much: resizing rounds.
 RANGE_SLACK = 1e-3
 
@@ -19,34 +21,30 @@ RANGE_SLACK = 1e-3
 class ExportedModel:
     """A classifier that was loaded from exported files.
 
+    Not to be called from two threads at once.
+
     Attributes:
         path: the file or the folder that it was loaded from.
-        format: `"tflite"` or `"saved_model"`.
-        input_shape: (H, W, C) of the images.
+        runtime: the `Runtime` that runs it.
+        format: `"tflite"`, `"saved_model"` or `"onnx"`.
+        input_shape: (H, W, C) of the images; None where a side is free.
+        signatures: names of what it can be asked.
         card: the model card, where it was loaded from an export folder.
         labels: names of the classes, where there is a card.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        kind: str,
-        input_shape: tuple[int, int, int],
-        run: Callable[[np.ndarray], dict[str, np.ndarray]],
-        card: dict | None = None,
-    ):
+    def __init__(self, path: Path, runtime: Runtime, card: dict | None = None):
         """Made by `load_exported`."""
         self.path = path
-        self.format = kind
-        self.input_shape = input_shape
+        self.runtime = runtime
+        self.format = runtime.format
+        self.input_shape = runtime.image_shape[1:]
+        self.signatures = tuple(runtime.signatures)
         self.card = card
         self.labels = card["labels"] if card else None
-        self._run = run
 
     def predict(self, images: Any) -> dict[str, np.ndarray]:
         """Classifies images.
-
-        Not to be called from two threads at once.
 
         Args:
             images: (B, H, W, C), floating in [0, 1], or uint8, which stands
@@ -60,12 +58,71 @@ class ExportedModel:
             ValueError: if the images have another shape or dtype, or values
                 that are NaN or outside [0, 1].
         """
+        return self._ask(SIGNATURE, images)
+
+    def explain(self, images: Any) -> dict[str, np.ndarray]:
+        """Classifies images, and says where it looked in their pixels.
+
+        Args:
+            images: as of `predict`.
+
+        Returns:
+            As `predict`, with what the signature `explain` adds: such as
+            `squares` (B, T, S, 4) and `step_probabilities` (B, T, K).
+
+        Raises:
+            ValueError: as `predict`, and if the file has no `explain`.
+        """
+        return self._ask("explain", images)
+
+    def sample(
+        self, images: Any, seed: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """Classifies images, looking where chance decides.
+
+        Args:
+            images: as of `predict`.
+            seed: the same seed gives the same answers; None others each time.
+
+        Returns:
+            As `predict`.
+
+        Raises:
+            ValueError: as `predict`, and if the file has no `sample`.
+        """
+        self._check_signature("sample")
+        width = self.runtime.signatures["sample"]["noise"][1]
+        generator = np.random.default_rng(seed)
+        noise = generator.random((len(images), width), dtype="float32")
+        return self._ask("sample", images, noise=noise)
+
+    def _ask(
+        self, signature: str, images: Any, **others: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        self._check_signature(signature)
         images = checked_images(images, self.input_shape)
-        if len(images):
-            return self._run(images)
-        # Not every operation of every runtime takes an empty batch.
-        outputs = self._run(np.zeros((1, *self.input_shape), np.float32))
-        return {name: value[:0] for name, value in outputs.items()}
+        inputs = {"image": self._as_taken(images), **others}
+        count = len(images)
+        if not count:  # not every operation of every runtime takes none
+            inputs = {
+                name: np.zeros((1, *value.shape[1:]), value.dtype)
+                for name, value in inputs.items()
+            }
+        outputs = self.runtime.answer(signature, inputs)
+        return {name: value[:count] for name, value in outputs.items()}
+
+    def _as_taken(self, images: np.ndarray) -> np.ndarray:
+        """Images as the file takes them; to uint8 they are rounded."""
+        if self.runtime.dtype == "uint8":
+            images = np.round(images * 255).clip(0, 255).astype("uint8")
+        return np.ascontiguousarray(images)
+
+    def _check_signature(self, signature: str) -> None:
+        if signature not in self.signatures:
+            raise ValueError(
+                f"{self.path} has no signature {signature!r}, only "
+                f"{', '.join(self.signatures)}."
+            )
 
 
 def load_exported(
@@ -74,10 +131,10 @@ def load_exported(
     """Loads an exported classifier.
 
     Args:
-        path: an export folder, whose TFLite file is taken, a `.tflite` file,
-            or a SavedModel folder.
-        num_threads: threads of the TFLite interpreter; None leaves it the
-            choice.
+        path: an export folder, whose TFLite file is taken, a `.tflite` or
+            `.onnx` file, or a SavedModel folder.
+        num_threads: threads of the runtimes of TFLite and ONNX; None leaves
+            them the choice.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
@@ -90,30 +147,38 @@ def load_exported(
             f"export` wrote, or a .tflite file. Received: path={str(path)!r}"
         )
     if path.is_file():
-        return _load_tflite(path, num_threads)
+        load = load_onnx if path.suffix == ".onnx" else load_tflite
+        return ExportedModel(path, load(path, num_threads))
     if (path / "saved_model.pb").exists():
-        return _load_saved_model(path)
-    if (path / "model.tflite").is_file():
+        return ExportedModel(path, load_saved_model(path))
+    file = path / "model.tflite"
+    if file.is_file():
         card = _read_card(path)
-        return _load_tflite(path / "model.tflite", num_threads, card)
+        return ExportedModel(file, load_tflite(file, num_threads), card)
     versions = saved_model_versions(path)
     if versions:
         newest = path / "saved_model" / str(versions[-1])
-        return _load_saved_model(newest, _read_card(path))
+        return ExportedModel(newest, load_saved_model(newest), _read_card(path))
     raise ValueError(
         "The folder holds neither model.tflite nor a SavedModel. Received: "
         f"path={str(path)!r}"
     )
 
 
-def checked_images(images: Any, shape: tuple[int, int, int]) -> np.ndarray:
+def checked_images(images: Any, shape: tuple[int | None, ...]) -> np.ndarray:
     """Images as float32 in [0, 1], or an error that says what is wrong."""
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[1:] != tuple(shape):
-        height, width, channels = shape
+    fits = images.ndim == 4 and all(
+        side in (None, size)
+        for side, size in zip(shape, images.shape[1:], strict=True)
+    )
+    if not fits:
+        sides = ", ".join(
+            "any" if side is None else str(side) for side in shape
+        )
         raise ValueError(
-            f"`images` must have the shape (batch, {height}, {width}, "
-            f"{channels}). Received: images.shape={images.shape}"
+            f"`images` must have the shape (batch, {sides}). "
+            f"Received: images.shape={images.shape}"
         )
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(255)
@@ -142,54 +207,6 @@ def saved_model_versions(folder: Path) -> list[int]:
         return []
     names = [path.name for path in folder.iterdir()]
     return sorted(int(name) for name in names if name.isdecimal())
-
-
-def _load_tflite(
-    file: Path, num_threads: int | None, card: dict | None = None
-) -> ExportedModel:
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(
-            model_content=file.read_bytes(), num_threads=num_threads
-        )
-        runner = interpreter.get_signature_runner(SIGNATURE)
-        details = runner.get_input_details()["image"]
-        shape = tuple(int(side) for side in details["shape_signature"][1:])
-        runner(image=np.zeros((1, *shape), np.float32))
-    except (ValueError, RuntimeError, KeyError) as error:
-        raise ValueError(
-            "The file is damaged, or not a TFLite classifier of this package. "
-            f"Received: {str(file)!r}; {error}"
-        ) from error
-
-    def run(images: np.ndarray) -> dict[str, np.ndarray]:
-        return runner(image=np.ascontiguousarray(images))
-
-    return ExportedModel(file, "tflite", shape, run, card)
-
-
-def _load_saved_model(
-    directory: Path, card: dict | None = None
-) -> ExportedModel:
-    import tensorflow as tf
-
-    try:
-        loaded = tf.saved_model.load(str(directory))
-        signature = loaded.signatures[SIGNATURE]
-        shape = signature.structured_input_signature[1]["image"].shape[1:]
-    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-        raise ValueError(
-            "The folder is damaged, or not a SavedModel of this package. "
-            f"Received: {str(directory)!r}; {error}"
-        ) from error
-
-    def run(images: np.ndarray, owner: Any = loaded) -> dict[str, np.ndarray]:
-        # A signature does not keep alive what it was loaded with.
-        outputs = signature(image=tf.constant(images))
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return ExportedModel(directory, "saved_model", tuple(shape), run, card)
 
 
 def _read_card(folder: Path) -> dict | None:

@@ -7,28 +7,39 @@ import keras
 import tensorflow as tf
 
 from .float32 import in_float32
-from .serving import checked_input_shape, serve
-
-SIGNATURE = "serving_default"
+from .inputs import checked_spec
+from .signatures import Servable
 
 
 def export_saved_model(
     model: keras.Model,
     directory: str | Path,
     *,
-    input_shape: tuple[int, int, int] | None = None,
+    image_spec: tf.TensorSpec | None = None,
 ) -> Path:
     """Writes a classifier as one SavedModel.
 
-    Its signature `serving_default` takes `image`, float32 (B, H, W, C) in
-    [0, 1], and returns `probabilities` (B, K), `class` (B,) and what the
-    model attended to, such as `location` (B, T, 2). B is free. Models of
-    mixed precision are written in float32.
+    Its signatures, each with named inputs and outputs:
+
+        serving_default   `image` (B, H, W, C) -> `probabilities` (B, K),
+                          `class` (B,) and what the model attended to, such
+                          as `location` (B, T, 2)
+        serve_bytes       `image_bytes` (B,), encoded PNG or JPEG files
+        sample            `image` and `noise` (B, M), independent and uniform
+                          in (0, 1), which decides what hard attention samples
+        explain           `image` -> where it looked, in pixels, and what it
+                          thought then; see `explain.Explainer`
+
+    `serve_bytes` is there where the size of the images is known, `sample`
+    where attention is hard, `explain` where it is known where the model
+    looks. Models of mixed precision are written in float32.
 
     Args:
         model: built keras model, images to scores (B, K).
         directory: folder to write, which must not exist yet.
-        input_shape: (H, W, C), needed where the model leaves a side open.
+        image_spec: of the images, float32 in [0, 1] or uint8; None in its
+            shape leaves a side free. By default any number of float32 images
+            of the model's size.
 
     Returns:
         The folder.
@@ -43,34 +54,27 @@ def export_saved_model(
             "`directory` must not exist yet: choose another one. Received: "
             f"directory={str(directory)!r}"
         )
-    shape = checked_input_shape(model, input_shape)
-    module = _Servable(in_float32(model), shape)
-    try:
-        tf.saved_model.save(
-            module, str(directory), signatures={SIGNATURE: module.classify}
-        )
-    except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
+    spec = checked_spec(model, image_spec)
+    servable = Servable(in_float32(model), spec)
+    write_saved_model(servable, directory, servable.functions)
     return directory
 
 
-class _Servable(tf.Module):
-    """The function to write and the variables it reads, nothing else.
+def write_saved_model(
+    servable: Servable, directory: Path, signatures: dict
+) -> None:
+    """Writes some functions of a `Servable`; whole, or nothing is left.
 
-    The keras model is held by the function alone: its layers, metrics and
-    optimizer do not become part of the file.
+    Raises:
+        OSError: if the folder cannot be written.
     """
-
-    def __init__(self, model: keras.Model, shape: tuple[int, int, int]):
-        super().__init__()
-        # Problems show up here in plain words, not as those of a graph.
-        serve(model, tf.zeros((1, *shape)))
-        self.weights = [variable.value for variable in model.variables]
-        image = tf.TensorSpec((None, *shape), "float32", name="image")
-
-        @tf.function(input_signature=[image])
-        def classify(image):
-            return serve(model, image)
-
-        self.classify = classify
+    try:
+        tf.saved_model.save(servable, str(directory), signatures=signatures)
+    except BaseException as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        if isinstance(error, tf.errors.OpError):  # as of a full disk
+            raise OSError(
+                f"The SavedModel cannot be written to {directory}: "
+                f"{error.message}"
+            ) from error
+        raise

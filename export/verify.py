@@ -1,96 +1,126 @@
 """Checks that exported files compute what the Keras model computes."""
 
-import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from .clean_run import ExportError, run_in_clean_process
 from .float32 import in_float32
+from .inputs import checked_spec
 from .predict import checked_images
-from .serving import checked_input_shape, serve
+from .references import Reference, references
+from .serving import serve
+from .signatures import DEFAULT
 
 TOLERANCE = 1e-4
+# How many examples are compared, and how many in the signatures beside the
+# default.
+NUM_EXAMPLES, NUM_OTHERS = 1000, 20
 
-# What the files must not need. TensorFlow imports Keras by itself.
-BLOCKED = {
-    "saved_model": ("tensorflow_probability", "tf_keras", "keras_attention"),
-    "tflite": (
-        "tensorflow_probability",
-        "tf_keras",
-        "keras_attention",
-        "keras",
-        "tensorflow",
-    ),
-}
-
-
-class ExportError(RuntimeError):
-    """An exported file does not run, or computes something else."""
+# Outputs in pixels are compared as shares of the image.
+IN_PIXELS = ("squares", "outlines")
 
 
 def verify_export(
     model: keras.Model,
-    saved_model: str | Path,
-    tflite: str | Path,
+    files: dict[str, Path],
     examples: Any,
+    image_spec: tf.TensorSpec | None = None,
 ) -> dict[str, Any]:
-    """Compares a SavedModel and a TFLite file with the Keras model.
+    """Compares exported files with the Keras model.
 
     Each file runs in a clean process, where tensorflow_probability, tf_keras
-    and this package, and for the TFLite file tensorflow, cannot be imported;
-    on all examples together and on each alone. Compared are all outputs, with
-    those of the Keras model in float32.
+    and this package, and for other files than a SavedModel tensorflow, cannot
+    be imported; on all examples together and on each alone. Compared are all
+    outputs of all signatures, with those of the Keras model in float32:
+    `serving_default` on up to 1,000 examples, the others on 20 of them.
 
     Args:
         model: the keras model that was exported.
-        saved_model: folder of the SavedModel.
-        tflite: the TFLite file.
+        files: folders of SavedModels, .tflite and .onnx files, by the names
+            that the result calls them by.
         examples: (N, H, W, C) real images, uint8 or floating in [0, 1].
+        image_spec: that the files were exported with.
 
     Returns:
         Dict of `examples` (N), `tolerance`, `largest_difference`,
-        `classes_identical`, `latency_ms` of one image through the TFLite file
-        on one thread, and for each of `saved_model` and `tflite` a dict of
-        outputs to their greatest absolute differences.
+        `classes_identical`, and for each file a dict of its signatures to
+        dicts of outputs to their greatest absolute differences. Those of
+        pixels are shares of the longer side of the image.
 
     Raises:
         ExportError: if a file does not run, an output differs by more than
             `TOLERANCE`, or a class differs.
         ValueError: if there are no examples, or they do not fit the model.
     """
-    examples = checked_examples(model, examples)
     model = in_float32(model)
-    reference = keras_outputs(model, examples)
-    parity, latency = {}, None
-    for kind, exported in (("saved_model", saved_model), ("tflite", tflite)):
-        runs, latency = run_in_clean_process(exported, examples, BLOCKED[kind])
-        found = [differences(reference, outputs) for outputs in runs]
-        greatest = {name: _greatest(name, found) for name in reference}
-        wrong = np.union1d(*map(exceeding, found))
-        if len(wrong):
-            raise ExportError(
-                f"The {kind} differs from the Keras model in {len(wrong)} of "
-                f"{len(examples)} examples (numbers {wrong[:10].tolist()}): "
-                f"{greatest}, where at most {TOLERANCE} is allowed. "
-                + _diagnosis(model, examples, runs, wrong)
-            )
-        parity[kind] = greatest
+    spec = checked_spec(model, image_spec)
+    examples = checked_examples(model, examples, spec)[:NUM_EXAMPLES]
+    expected = references(model, spec, examples, NUM_OTHERS)
+    parity = {
+        name: _parity(name, file, model, expected, examples)
+        for name, file in files.items()
+    }
+    found = [
+        difference
+        for signatures in parity.values()
+        for outputs in signatures.values()
+        for difference in outputs.values()
+    ]
     return {
         "examples": len(examples),
         "tolerance": TOLERANCE,
-        "largest_difference": max(max(d.values()) for d in parity.values()),
+        "largest_difference": max(found),
         "classes_identical": True,
-        "latency_ms": latency,
         **parity,
     }
 
 
-def checked_examples(model: keras.Model, examples: Any) -> np.ndarray:
+def _parity(
+    name: str,
+    file: Path,
+    model: keras.Model,
+    expected: dict[str, Reference],
+    examples: np.ndarray,
+) -> dict[str, dict[str, float]]:
+    """The greatest differences of a file, by signature and output."""
+    answers = run_in_clean_process(
+        file, {key: one.inputs for key, one in expected.items()}
+    )
+    parity = {}
+    for signature, runs in answers.signatures.items():
+        reference = expected[signature].outputs
+        size = max(examples.shape[1:3])
+        found = [
+            _in_shares(differences(reference, outputs), size)
+            for outputs in runs
+        ]
+        wrong = np.union1d(*map(exceeding, found))
+        parity[signature] = {
+            key: float(np.max([one[key] for one in found])) for key in reference
+        }
+        if len(wrong):
+            count = len(next(iter(reference.values())))
+            raise ExportError(
+                f"The {name} differs from the Keras model in {len(wrong)} of "
+                f"{count} examples of {signature} (numbers "
+                f"{wrong[:10].tolist()}): {parity[signature]}, where at most "
+                f"{TOLERANCE} is allowed. "
+                + (
+                    _diagnosis(model, examples, runs, wrong)
+                    if signature == DEFAULT
+                    else ""
+                )
+            )
+    return parity
+
+
+def checked_examples(
+    model: keras.Model, examples: Any, image_spec: tf.TensorSpec | None = None
+) -> np.ndarray:
     """Examples as float32 (N, H, W, C), N at least 1.
 
     Raises:
@@ -102,65 +132,10 @@ def checked_examples(model: keras.Model, examples: Any) -> np.ndarray:
             "`examples` must hold at least one image, (N, height, width, "
             f"channels). Received: examples.shape={examples.shape}"
         )
-    shape = checked_input_shape(model, examples.shape[1:])
-    return checked_images(examples, shape)
-
-
-def keras_outputs(
-    model: keras.Model, images: np.ndarray, batch_size: int = 256
-) -> dict[str, np.ndarray]:
-    """What a Keras model itself, in float32, makes of images."""
-    model = in_float32(model)
-    batches = [
-        serve(model, images[start : start + batch_size])
-        for start in range(0, len(images), batch_size)
-    ]
-    return {
-        name: np.concatenate([batch[name].numpy() for batch in batches])
-        for name in batches[0]
-    }
-
-
-def run_in_clean_process(
-    exported: str | Path, examples: np.ndarray, blocked: tuple[str, ...]
-) -> tuple[list[dict[str, np.ndarray]], float]:
-    """Runs an exported file where some modules cannot be imported.
-
-    Args:
-        exported: SavedModel folder or TFLite file.
-        examples: (N, H, W, C) float32.
-        blocked: names of the modules.
-
-    Returns:
-        The outputs of one batch of all examples and those of batches of one,
-        and the median milliseconds of a batch of one.
-
-    Raises:
-        ExportError: if the process fails.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        inputs, outputs = Path(folder, "in.npy"), Path(folder, "out.npz")
-        np.save(inputs, examples)
-        script = Path(__file__).with_name("clean_process.py")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-P", script),
-                *(exported, inputs, outputs, ",".join(blocked)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-        )
-        if done.returncode:
-            raise ExportError(
-                f"{exported} does not run in a process without "
-                f"{', '.join(blocked)} (exit code {done.returncode}): "
-                f"{done.stderr.strip()[-2000:]}"
-            )
-        with np.load(outputs) as arrays:
-            runs = [_below(run, arrays) for run in ("together", "singly")]
-            return runs, float(arrays["latency_ms"])
+    if image_spec is None:
+        taken = tf.TensorSpec((None, *examples.shape[1:]), "float32")
+        image_spec = checked_spec(model, taken)
+    return checked_images(examples, tuple(image_spec.shape[1:]))
 
 
 def differences(
@@ -192,25 +167,21 @@ def exceeding(found: dict[str, np.ndarray]) -> np.ndarray:
     return np.flatnonzero(~np.all(within, axis=0))
 
 
+def _in_shares(
+    found: dict[str, np.ndarray], size: int
+) -> dict[str, np.ndarray]:
+    return {
+        name: value / size if name in IN_PIXELS else value
+        for name, value in found.items()
+    }
+
+
 def _difference(expected: np.ndarray, found: np.ndarray | None) -> np.ndarray:
     """(N,): the greatest absolute difference in each example."""
     if found is None or found.shape != expected.shape:
         return np.full(len(expected), np.inf)
     difference = np.abs(found.astype("float64") - expected.astype("float64"))
     return difference.reshape(len(expected), -1).max(axis=1)
-
-
-def _greatest(name: str, found: list[dict[str, np.ndarray]]) -> float:
-    return float(np.max([differences[name] for differences in found]))
-
-
-def _below(prefix: str, arrays: Any) -> dict[str, np.ndarray]:
-    prefix += "/"
-    return {
-        name.removeprefix(prefix): arrays[name]
-        for name in arrays
-        if name.startswith(prefix)
-    }
 
 
 def _diagnosis(

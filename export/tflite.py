@@ -108,7 +108,9 @@ def _signatures(directory: Path) -> list[str]:
 
 def _converted(directory: Path, kind: str, signatures: list[str]) -> bytes:
     try:
-        return tflite_file.without_names(_convert(directory, kind, signatures))
+        return tflite_file.tidied(
+            _convert(directory, kind, signatures), DEFAULT
+        )
     except ValueError:
         if signatures == [DEFAULT]:
             raise

@@ -5,6 +5,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,22 +14,43 @@ from . import metadata
 LABELS = "labels.txt"
 
 
-def without_names(content: bytes) -> bytes:
-    """The same file without the names of its inner tensors.
+def tidied(content: bytes, first: str) -> bytes:
+    """The same file with a signature first, and without inner names.
 
-    They say which layer of the graph a number came from, are a twentieth of
-    the file of a glimpse model, and nothing reads them. The inputs and
-    outputs keep theirs, in the signatures and on their tensors.
+    Programs that know no signatures run the first graph of a file. The names
+    of inner tensors say which layer a number came from, are a twentieth of
+    the file of a glimpse model, and nothing reads them; inputs and outputs
+    keep theirs.
+
+    Args:
+        content: of the file.
+        first: name of the signature.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    _put_first(model, first)
     for graph in model.subgraphs:
         outer = {*graph.inputs, *graph.outputs}
         for index, tensor in enumerate(graph.tensors):
             if index not in outer:
                 tensor.name = b""
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _put_first(model: Any, first: str) -> None:
+    """Swaps the graph of a signature with the first, wherever it is named."""
+    signatures = {one.signatureKey.decode(): one for one in model.signatureDefs}
+    index, graphs = signatures[first].subgraphIndex, model.subgraphs
+    graphs[0], graphs[index] = graphs[index], graphs[0]
+    swapped = {0: index, index: 0}
+    options = [o.builtinOptions for graph in graphs for o in graph.operators]
+    # Loops and branches name graphs too, in their options.
+    for holder in (*model.signatureDefs, *filter(None, options)):
+        for name, value in vars(holder).items():
+            if name.lower().endswith("subgraphindex"):
+                setattr(holder, name, swapped.get(value, value))
+    model.signatureDefs.sort(key=lambda one: one.subgraphIndex)
 
 
 def described(
@@ -75,7 +97,7 @@ def write(content: bytes, file: str | Path) -> Path:
     return file
 
 
-def _outputs(model: object) -> list[str]:
+def _outputs(model: Any) -> list[str]:
     """The outputs of the first signature, in the order of its graph."""
     signature = model.signatureDefs[0]
     names = {one.tensorIndex: one.name.decode() for one in signature.outputs}

@@ -14,6 +14,7 @@ Files are written whole or not at all.
 import csv
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,14 +147,21 @@ class RunFolder:
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Loads a .keras file.
+    """Loads a .keras file, in safe mode: nothing that it holds is run.
 
     Raises:
-        RunError: If it is missing or damaged.
+        RunError: If it is missing, damaged, of a version that this one cannot
+            read, or holds code, such as a `Lambda` layer.
     """
     try:
-        return keras.models.load_model(path)
-    except (OSError, ValueError, KeyError) as error:
+        return keras.models.load_model(path, safe_mode=True)
+    except (
+        *(OSError, ValueError, KeyError, TypeError, AttributeError),
+        zipfile.BadZipFile,
+    ) as error:
         raise RunError(
-            f"{path} cannot be loaded, it may be damaged: {error}"
+            f"{path} cannot be loaded: it is missing, damaged, was saved by "
+            "another version of Keras or of this package, needs layers of "
+            "yours that are not registered, or holds code. Keras says: "
+            f"{error}"
         ) from error

@@ -17,6 +17,11 @@ data_dir_option = click.option(
     help="Folder of TensorFlow Datasets with MNIST, instead of TFDS_DATA_DIR.",
 )
 
+recipe_option = click.option(
+    "--recipe",
+    help="Whose test set to use: for a .keras file, which does not tell.",
+)
+
 threshold_option = click.option(
     "--threshold",
     type=float,

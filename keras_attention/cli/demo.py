@@ -9,7 +9,7 @@ import numpy as np
 from keras_attention import export, training
 from keras_attention.training import plots, recipes
 from keras_attention.training.page import page
-from keras_attention_cli.jobs import export_run, write_whole
+from keras_attention_cli.jobs import export_source, write_whole
 
 RECIPE = "ram_digits"
 NUM_PICTURES = 6
@@ -38,7 +38,7 @@ def run_demo(
     report("Testing it at random places")
     elsewhere = training.evaluate_run(run, "random")
     report("Exporting, and checking both files against Keras")
-    card = export_run(run, out / "exported")
+    card = export_source(run, out / "exported")
 
     report("Reading the test set from the TFLite file, drawing the page")
     test = training.load_test_set(recipes.get(RECIPE))

@@ -1,7 +1,9 @@
 """The commands that export a model and use what was exported."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,45 +12,84 @@ from keras_attention_cli.command import (
     data_dir_option,
     json_option,
     print_values,
+    recipe_option,
     threshold_option,
 )
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
     help="Folder to write; a second export into it makes version 2.",
 )
+@click.option(
+    "--formats",
+    default="",
+    metavar="LIST",
+    help="Write these too, with commas between: float16, dynamic_range, int8 "
+    "(kinds of TFLite), onnx, web (for the page in a browser).",
+)
 @threshold_option
+@click.option(
+    "--max-accuracy-drop",
+    type=click.FloatRange(min=0),
+    default=0.5,
+    show_default=True,
+    help="Percentage points of accuracy that a file may lose.",
+)
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=".npz file of images, and classes, to compare on instead.",
+)
+@recipe_option
 @data_dir_option
 @json_option
 def export(
-    run: Path,
-    out: Path,
-    threshold: float | None,
-    data_dir: str | None,
-    as_json: bool,
+    source: Path, out: Path, formats: str, as_json: bool, **options: Any
 ) -> None:
-    """Export the trained model of RUN as SavedModel and TFLite.
+    """Export the trained model of SOURCE as SavedModel and TFLite.
 
-    Both files are loaded again in processes without this package and compared
-    with Keras on real images before anything is put into place.
+    SOURCE is the folder of a finished run, or a .keras file. All files are
+    loaded again in processes without this package and compared with Keras on
+    real images before anything is put into place.
     """
     with command(as_json):
-        from keras_attention_cli.jobs import export_run
+        from keras_attention_cli.jobs import export_source
 
-        click.echo("Exporting, and checking both files against Keras", err=True)
-        card = export_run(run, out, data_dir, threshold)
+        click.echo("Exporting, and checking all files against Keras", err=True)
+        names = [name.strip() for name in formats.split(",") if name.strip()]
+        card = export_source(source, out, formats=names, **options)
     summary = {
         "saved_model": str(out / "saved_model"),
         "tflite": str(out / "model.tflite"),
         "model_card": str(out / "model_card.json"),
         "largest_difference": card["parity"]["largest_difference"],
+        "accuracy": card["accuracy"],
     }
-    print_values(summary, as_json)
+    if as_json:
+        files = sorted(card["files"])
+        details = {"files": files, "kinds": card["tflite"]}
+        click.echo(json.dumps({**summary, **details}))
+        return
+    print_values(summary, as_json=False)
+    for line in _table(card):
+        click.echo(line)
+
+
+def _table(card: dict) -> Iterator[str]:
+    """What each kind of TFLite file costs and loses."""
+    yield f"{'':28}{'kB':>8}{'ms':>8}{'same class':>12}{'accuracy':>10}"
+    for name, kind in card["tflite"].items():
+        accuracy = kind.get("accuracy")
+        shown = "" if accuracy is None else f"{accuracy:.2%}"
+        yield (
+            f"{name:28}{kind['bytes'] / 1000:8.0f}{kind['latency_ms']:8.3f}"
+            f"{kind['class_agreement']:12.2%}{shown:>10}"
+        )
 
 
 @click.command()
@@ -81,8 +122,10 @@ def predict(
         click.echo(json.dumps({"predictions": predictions}))
         return
     for answer in predictions:
-        looked = " ".join(f"({x:+.2f},{y:+.2f})" for x, y in answer["location"])
+        places = answer.get("location", ())
+        looked = " ".join(f"({x:+.2f},{y:+.2f})" for x, y in places)
         click.echo(
             f"{answer['image']}: {answer['label']} "
-            f"({answer['probability']:.1%}), looked at {looked}"
+            f"({answer['probability']:.1%})"
+            + (f", looked at {looked}" if looked else "")
         )

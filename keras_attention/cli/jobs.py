@@ -8,47 +8,51 @@ from typing import Any
 import numpy as np
 
 from keras_attention import export, models, training
-from keras_attention.training import plots, recipes
-from keras_attention.training.run_folder import load_model
-
-# How many test images an export is checked on.
-NUM_EXAMPLES = 200
+from keras_attention.training import plots
+from keras_attention_cli.sources import load_examples, load_source
 
 
-def export_run(
-    run: Path,
+def export_source(
+    source: Path,
     out: Path,
+    examples: Path | None = None,
+    recipe: str | None = None,
     data_dir: str | None = None,
     threshold: float | None = None,
+    **options: Any,
 ) -> dict:
-    """Exports the trained model of a run; returns its model card.
+    """Exports a trained model; returns its model card.
 
     Args:
-        run: Its folder.
+        source: Folder of a finished run, or a .keras file.
         out: As of `export.export_model`.
+        examples: .npz file with `images`, and their `classes` if they are
+            known, to compare on; by default the test set of the recipe.
+        recipe: Name of the recipe whose test set it is; of a run by default
+            its own.
         data_dir: Folder of TFDS, if it has moved.
         threshold: Of `models.until_sure`; None takes all glimpses.
+        **options: Of `export.export_model`.
     """
-    folder = training.RunFolder(run)
-    model = folder.model()
+    found = load_source(source, recipe, data_dir)
+    model = found.model
     if threshold is not None:
         model = models.until_sure(model, threshold)
-    config = folder.config()
-    recipe = recipes.get(config["recipe"])
-    test = training.load_test_set(recipe, data_dir or config["data_dir"])
+    if examples is None:
+        test = found.test_set()
+        compared = (test.images, test.labels)
+    else:
+        compared = load_examples(examples)
     return export.export_model(
         model,
         out,
-        examples=test.images[:NUM_EXAMPLES],
-        labels=[str(digit) for digit in range(10)],
+        examples=compared,
         metadata={
-            "recipe": recipe.name,
-            "summary": recipe.summary,
-            "seed": config["seed"],
+            **found.facts,
             "threshold": threshold,
-            "results": folder.results(),
             "glimpse": plots.glimpse_geometry(model),
         },
+        **options,
     )
 
 
@@ -69,21 +73,10 @@ def diagnose_file(
         num_averaged: As of `diagnose`.
         data_dir: Folder of TFDS, if it has moved.
     """
-    if file.suffix == ".keras":
-        if recipe is None:
-            raise ValueError(
-                f"{file} does not say what it is to be tested on: give the "
-                f"recipe, `--recipe` one of {', '.join(recipes.names())}."
-            )
-        model = load_model(file)
-    else:
-        run = training.RunFolder(file)
-        config = run.config()
-        recipe = recipe or config["recipe"]
-        data_dir = data_dir or config["data_dir"]
-        model = run.model()
-    test = training.load_test_set(recipes.get(recipe), data_dir)
-    diagnosis = training.diagnose(model, test, num_averaged=num_averaged)
+    found = load_source(file, recipe, data_dir)
+    diagnosis = training.diagnose(
+        found.model, found.test_set(), num_averaged=num_averaged
+    )
     if out is not None:
         training.write_diagnosis(diagnosis, out)
     return diagnosis
@@ -107,22 +100,23 @@ def predict_files(
         [export.read_image(file, model.input_shape) for file in files]
     )
     outputs = model.predict(images)
-    predictions, stops = [], "num_glimpses" in outputs
+    predictions = []
     for i, file in enumerate(files):
         index = int(outputs["class"][i])
-        # Where it stopped early the last place is repeated.
-        taken = outputs["num_glimpses"][i] if stops else None
-        predictions.append(
-            {
-                "image": str(file),
-                "class": index,
-                "label": model.labels[index] if model.labels else str(index),
-                "probability": float(outputs["probabilities"][i, index]),
-                "location": outputs["location"][i, :taken].tolist(),
-            }
-        )
+        answer = {
+            "image": str(file),
+            "class": index,
+            "label": model.labels[index] if model.labels else str(index),
+            "probability": float(outputs["probabilities"][i, index]),
+        }
+        if "location" in outputs:
+            # Where it stopped early the last place is repeated.
+            stops = "num_glimpses" in outputs
+            taken = outputs["num_glimpses"][i] if stops else None
+            answer["location"] = outputs["location"][i, :taken].tolist()
+        predictions.append(answer)
     if picture:
-        figure = _figure(model, images, outputs["location"], predictions)
+        figure = _figure(model, images, outputs.get("location"), predictions)
         write_whole(picture, plots.png(figure))
     return predictions
 
@@ -130,15 +124,16 @@ def predict_files(
 def _figure(
     model: export.ExportedModel,
     images: np.ndarray,
-    locations: np.ndarray,
+    locations: np.ndarray | None,
     predictions: list[dict],
 ) -> Any:
     """The matplotlib figure of where an exported model looked."""
     geometry = (model.card or {}).get("metadata", {}).get("glimpse")
-    if not geometry:
+    if not geometry or locations is None:
         raise ValueError(
-            "`--picture` needs the model card beside the model, which tells "
-            f"the size of a glimpse. Received: {model.path}"
+            "`--picture` needs a model that takes glimpses, with the model "
+            "card beside it, which tells their size. "
+            f"Received: {model.path}"
         )
     titles = [
         f"{Path(answer['image']).name}: {answer['label']} "

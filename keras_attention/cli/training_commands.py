@@ -11,6 +11,7 @@ from keras_attention_cli.command import (
     data_dir_option,
     json_option,
     print_values,
+    recipe_option,
     threshold_option,
 )
 
@@ -111,10 +112,7 @@ def evaluate(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write diagnosis.json and index.html to.",
 )
-@click.option(
-    "--recipe",
-    help="Whose test set to use: for a .keras file, which does not tell.",
-)
+@recipe_option
 @click.option(
     "--averaged",
     default=0,

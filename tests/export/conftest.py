@@ -29,10 +29,23 @@ def model(images):
 
 
 @pytest.fixture(scope="session")
-def exported(model, images, tmp_path_factory):
-    """A folder that is exported once; tests only read it."""
+def labels():
+    """The classes of the images."""
+    return datasets.load_digits().target[:200]
+
+
+@pytest.fixture(scope="session")
+def exported(model, images, labels, tmp_path_factory):
+    """A folder that is exported once, in all formats; tests only read it."""
     out = tmp_path_factory.mktemp("export") / "digits"
-    export.export_model(model, out, examples=images, metadata={"accuracy": 0.5})
+    export.export_model(
+        model,
+        out,
+        examples=(images, labels),
+        formats=("float16", "dynamic_range", "int8", "onnx", "web"),
+        metadata={"accuracy": 0.5},
+        max_accuracy_drop=100,  # it is hardly trained
+    )
     return out
 
 
@@ -53,12 +66,18 @@ def examples():
     return np.linspace(0, 1, 2 * 36, dtype="float32").reshape(2, 6, 6, 1)
 
 
+CHECKED = {"latency_ms": 1.0, "bytes": 1, "class_agreement": 1.0}
+
+
 @pytest.fixture
 def unchecked(monkeypatch):
     """Leaves out the checks in processes of their own, which take seconds."""
-    parity = {"latency_ms": 1.0, "examples": 2}
+    parity = {"examples": 2, "largest_difference": 0.0}
     monkeypatch.setattr(
         "keras_attention.export.verify.verify_export", lambda *_: parity
+    )
+    monkeypatch.setattr(
+        "keras_attention.export.kinds.measured", lambda *_: dict(CHECKED)
     )
 
 

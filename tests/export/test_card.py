@@ -69,3 +69,23 @@ def test_prefixed_outputs_are_explained_with_their_layer():
     meaning = card._meaning("coarse_location_mean")
     assert meaning == card.MEANINGS["location_mean"] + " (layer coarse)"
     assert card._meaning("other") == "what the model attended to"
+
+
+def test_the_card_says_what_each_kind_of_file_costs(digits_card, exported):
+    kinds = digits_card["tflite"]
+    assert set(kinds) == {
+        "model.tflite",
+        "model_float16.tflite",
+        "model_dynamic_range.tflite",
+        "model_int8.tflite",
+    }
+    for name, kind in kinds.items():
+        assert kind["bytes"] == (exported / name).stat().st_size
+        assert 0 <= kind["accuracy"] <= 1
+        assert 0 < kind["latency_ms"] < 1000
+    assert kinds["model.tflite"]["class_agreement"] == 1
+
+
+def test_the_card_says_what_an_image_of_each_dtype_means():
+    assert card.RANGES["float32"]["range"] == [0, 1]
+    assert card.RANGES["uint8"]["range"] == [0, 255]

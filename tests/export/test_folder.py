@@ -5,13 +5,18 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_attention.export import ExportError, export_model, verify
+from keras_attention.export import ExportError, export_model, kinds, verify
 
 
 def test_the_layout_is_the_documented_one(exported):
     assert {path.name for path in exported.iterdir()} == {
         "saved_model",
         "model.tflite",
+        "model_float16.tflite",
+        "model_dynamic_range.tflite",
+        "model_int8.tflite",
+        "model_web.tflite",
+        "model.onnx",
         "model_card.json",
     }
     assert (exported / "saved_model" / "1" / "saved_model.pb").is_file()
@@ -38,6 +43,7 @@ def test_exporting_again_adds_a_version_and_replaces_the_rest(
     export_model(classifier, out, examples=examples, metadata={"run": 1})
     old = (out / "model.tflite").read_bytes()
     classifier.set_weights([w + 1 for w in classifier.get_weights()])
+    (out / "model_int8.tflite").write_bytes(b"of the first export")
     card = export_model(classifier, out, examples=examples, metadata={"run": 2})
     versions = {path.name for path in (out / "saved_model").iterdir()}
     assert versions == {"1", "2"}
@@ -152,3 +158,44 @@ def test_what_cannot_be_moved_in_is_named(
     with pytest.raises(OSError, match=r"could not be moved to .*out.*denied"):
         export_model(classifier, tmp_path / "out", examples=examples)
     assert not list(tmp_path.iterdir())
+
+
+def test_classes_that_do_not_fit_the_images_are_refused(
+    classifier, examples, tmp_path
+):
+    with pytest.raises(ValueError, match=r"one class for each.*shape=\(3,\)"):
+        export_model(
+            classifier, tmp_path / "out", examples=(examples, [0, 1, 2])
+        )
+
+
+def test_an_unknown_format_is_refused(classifier, examples, tmp_path):
+    with pytest.raises(ValueError, match=r"`formats` must be some of float16"):
+        export_model(
+            classifier, tmp_path / "out", examples=examples, formats=["int4"]
+        )
+
+
+def test_a_model_that_looks_nowhere_has_no_page(classifier, examples, tmp_path):
+    with pytest.raises(ValueError, match="cannot be shown in a browser"):
+        export_model(
+            classifier, tmp_path / "out", examples=examples, formats=["web"]
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_loses_accuracy_is_not_kept(
+    classifier, examples, tmp_path, unchecked, monkeypatch
+):
+    found = {"latency_ms": 1.0, "accuracy": 0.0}
+    monkeypatch.setattr(kinds, "measured", lambda *_: found)
+    classes = classifier(examples).numpy().argmax(axis=-1)
+    with pytest.raises(ExportError, match=r"loses 100.00 points of accuracy"):
+        export_model(classifier, tmp_path / "out", examples=(examples, classes))
+    assert not list(tmp_path.iterdir())
+    export_model(
+        classifier,
+        tmp_path / "out",
+        examples=(examples, classes),
+        max_accuracy_drop=100,
+    )

@@ -4,8 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_attention.export import load_exported, verify
+from keras_attention.export import export_tflite, load_exported, references
 
 
 @pytest.fixture(scope="module")
@@ -14,16 +15,17 @@ def loaded(exported):
         "folder": load_exported(exported),
         "tflite": load_exported(exported / "model.tflite"),
         "saved_model": load_exported(exported / "saved_model" / "1"),
+        "onnx": load_exported(exported / "model.onnx"),
     }
 
 
-KINDS = ("folder", "tflite", "saved_model")
+KINDS = ("folder", "tflite", "saved_model", "onnx")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_path_agrees_with_keras(loaded, model, images, kind):
     outputs = loaded[kind].predict(images)
-    for name, expected in verify.keras_outputs(model, images).items():
+    for name, expected in references.keras_outputs(model, images).items():
         np.testing.assert_allclose(outputs[name], expected, atol=1e-5)
 
 
@@ -151,3 +153,53 @@ def test_importing_export_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("kind", ["tflite", "saved_model"])
+def test_the_same_seed_samples_the_same_places(loaded, images, kind):
+    file = loaded[kind]
+    first, again = (file.sample(images[:5], seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first["location"], again["location"])
+    other = file.sample(images[:5], seed=4)
+    assert np.all(np.any(first["location"] != other["location"], axis=(1, 2)))
+    # The standard deviation of the places is 0.15.
+    moved = first["location"][:, 0] - first["location_mean"][:, 0]
+    assert 0.05 < np.abs(moved).mean() < 0.4
+
+
+def test_explaining_says_what_predicting_does_and_where(loaded, images):
+    found = loaded["tflite"].explain(images[:4])
+    expected = loaded["tflite"].predict(images[:4])
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-5)
+    np.testing.assert_allclose(
+        found["step_probabilities"][:, -1], found["probabilities"], atol=1e-6
+    )
+    assert found["squares"].shape == (4, 3, 2, 4)
+
+
+def test_what_a_file_cannot_be_asked_is_named(loaded, images):
+    with pytest.raises(ValueError, match="has no signature 'explain', only se"):
+        loaded["onnx"].explain(images[:1])
+    with pytest.raises(ValueError, match="has no signature 'sample'"):
+        loaded["onnx"].sample(images[:1])
+
+
+def test_a_fixed_batch_answers_any_number(classifier, examples, tmp_path):
+    spec = tf.TensorSpec((2, 6, 6, 1), "uint8")
+    file = export_tflite(classifier, tmp_path / "model.tflite", image_spec=spec)
+    three = np.concatenate([examples, examples[:1]])
+    found = load_exported(file).predict(three)
+    pixels = np.round(three * 255) / np.float32(255)
+    expected = references.keras_outputs(classifier, pixels.astype("float32"))
+    np.testing.assert_allclose(
+        found["probabilities"], expected["probabilities"], atol=1e-6
+    )
+    assert load_exported(file).predict(three[:0])["class"].shape == (0,)
+
+
+def test_a_damaged_onnx_file_is_named(tmp_path):
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"hello")
+    with pytest.raises(ValueError, match="is damaged, or not an ONNX"):
+        load_exported(file)

@@ -72,31 +72,6 @@ def test_layers_that_would_share_a_name_are_refused():
         serving.serve(two_layers("a-b", "a.b"), tf.zeros((1, 12, 12, 1)))
 
 
-def test_an_unbuilt_model_is_refused():
-    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match="`model` was never called"):
-        serving.checked_input_shape(model, (6, 6, 1))
-
-
-def test_what_is_not_a_model_is_refused():
-    with pytest.raises(ValueError, match=r"must be a keras.Model\. Received"):
-        serving.checked_input_shape("ram")
-
-
-@pytest.mark.parametrize("shape", [(5,), (4, 4), (4, 4, 4, 1)])
-def test_a_model_of_no_images_is_refused(shape):
-    model = keras.Sequential([keras.Input(shape), keras.layers.Flatten()])
-    with pytest.raises(ValueError, match="must have one input, images"):
-        serving.checked_input_shape(model)
-
-
-def test_a_model_of_two_inputs_is_refused():
-    inputs = [keras.Input((4, 4, 1)), keras.Input((4, 4, 1))]
-    model = keras.Model(inputs, keras.layers.add(inputs))
-    with pytest.raises(ValueError, match="must have one input, images"):
-        serving.checked_input_shape(model)
-
-
 def test_a_model_that_returns_a_map_is_refused():
     model = keras.Sequential(
         [keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3)]
@@ -111,36 +86,3 @@ def test_a_model_that_returns_several_tensors_is_refused():
     model = keras.Model(images, {"a": scores, "b": scores})
     with pytest.raises(ValueError, match="Received: dict"):
         serving.serve(model, tf.zeros((1, 4, 4, 1)))
-
-
-def test_an_open_side_must_be_given():
-    model = keras.Sequential(
-        [
-            keras.Input((None, None, 1)),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(2),
-        ]
-    )
-    with pytest.raises(ValueError, match="where the model leaves a side open"):
-        serving.checked_input_shape(model)
-    assert serving.checked_input_shape(model, (6, 7, 1)) == (6, 7, 1)
-
-
-def test_a_shape_that_does_not_fit_is_refused(classifier):
-    with pytest.raises(ValueError, match="must fit the model"):
-        serving.checked_input_shape(classifier, (7, 6, 1))
-
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = keras.layers.Dense(2)
-
-    def call(self, images):
-        return self.dense(keras.ops.mean(images, axis=(1, 2)))
-
-
-def test_a_subclassed_model_knows_its_shape_once_it_was_called():
-    model = Subclassed()
-    model(np.zeros((2, 5, 6, 1), "float32"))
-    assert serving.checked_input_shape(model) == (5, 6, 1)

@@ -1,10 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_attention import layers
-from keras_attention.export import export_tflite, verify
+from keras_attention.export import export_tflite, signatures
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +43,63 @@ def test_every_operation_is_builtin(exported, operations):
     assert not names & {"CUSTOM", "DELEGATE"}
 
 
-def test_it_runs_where_there_is_no_tensorflow(exported, model, images):
-    blocked = (
-        *("tensorflow", "keras", "tensorflow_probability"),
-        *("tf_keras", "keras_attention"),
+def test_it_has_the_signatures_that_convert(exported):
+    interpreter = Interpreter(model_path=str(exported / "model.tflite"))
+    assert {
+        name: one["inputs"]
+        for name, one in interpreter.get_signature_list().items()
+    } == {
+        "serving_default": ["image"],
+        "sample": ["image", "noise"],
+        "explain": ["image"],
+    }
+
+
+def test_a_signature_that_does_not_convert_is_left_out(tmp_path, monkeypatch):
+    # A place that is a random number is one of those.
+    monkeypatch.setattr(
+        signatures,
+        "sample",
+        lambda model, image, noise: {"class": tf.math.erfinv(noise)},
     )
-    runs, _ = verify.run_in_clean_process(
-        exported / "model.tflite", images[:8], blocked
+    images = keras.Input((12, 12, 1))
+    look = layers.RecurrentAttention(layers.GlimpseCell(4), num_glimpses=1)
+    model = keras.Model(images, keras.layers.Dense(2)(look(images)))
+    file = export_tflite(model, tmp_path / "model.tflite")
+    found = Interpreter(model_path=str(file)).get_signature_list()
+    assert set(found) == {"serving_default", "explain"}
+
+
+@keras.saving.register_keras_serializable("tests")
+class Odd(keras.layers.Layer):
+    """Needs an operation that TFLite has not."""
+
+    def call(self, inputs):
+        return tf.math.erfinv(tf.tanh(inputs))
+
+
+def test_the_layer_and_the_operation_that_do_not_convert_are_named(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+            Odd(name="my_odd"),
+        ]
     )
-    expected = verify.keras_outputs(model, images[:8])
-    for outputs in runs:
-        for name, value in expected.items():
-            np.testing.assert_allclose(outputs[name], value, atol=1e-5)
+    with pytest.raises(ValueError, match=r"Erfinv in the layer '.*/my_odd/"):
+        export_tflite(model, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_kind_is_refused(classifier, tmp_path):
+    with pytest.raises(ValueError, match="dynamic_range, int8. Received: 'x'"):
+        export_tflite(classifier, tmp_path / "model.tflite", kind="x")
+
+
+def test_int8_without_images_to_calibrate_with_is_refused(classifier, tmp_path):
+    with pytest.raises(ValueError, match="needs real images to calibrate"):
+        export_tflite(classifier, tmp_path / "model.tflite", kind="int8")
 
 
 def test_a_loop_that_does_not_convert_is_explained(tmp_path):

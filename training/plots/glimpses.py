@@ -78,11 +78,10 @@ def glimpse_paths(
     return draw_rows(rows)
 
 
-def glimpse_geometry(model: keras.Model) -> dict[str, int]:
+def glimpse_geometry(model: keras.Model) -> dict[str, int] | None:
     """The size and the number of scales of the glimpses of a model.
 
-    Raises:
-        ValueError: If the model takes no glimpses.
+    None if it takes no glimpses.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, layers.GlimpseSensor):
@@ -90,7 +89,7 @@ def glimpse_geometry(model: keras.Model) -> dict[str, int]:
                 "glimpse_size": layer.glimpse_size,
                 "num_scales": layer.num_scales,
             }
-    raise ValueError(f"The model takes no glimpses. Received: {model.name}")
+    return None
 
 
 def glimpse_row(looked: Looked, index: int, shown: Shown) -> Row:

@@ -1,0 +1,77 @@
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from keras_attention import models
+from keras_attention.export import int8, references
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("ram_1/glimpses_1/where_1/MatMul", True),
+        ("ram_1/glimpses_1/where_1_2/MatMul;ram/other/Relu", True),
+        ("ram_1/glimpses_1/somewhere_1/MatMul", False),
+        ("where_to/MatMul", False),
+    ],
+)
+def test_a_tensor_is_told_by_the_layer_in_its_path(path, named):
+    assert int8.is_named(path, ["where"]) is named
+
+
+def test_the_layers_that_decide_where_to_look_are_those_of_the_mechanism():
+    where = keras.Sequential(
+        [keras.layers.Dense(4, name="hidden"), keras.layers.Dense(2)],
+        name="location_network",
+    )
+    model = models.ram(location_network=where, num_glimpses=1)
+    names = int8.attending(model)
+    assert {"location_network", "hidden"} <= set(names)
+    assert "classifier" not in names
+
+
+def details(file):
+    interpreter = Interpreter(
+        model_path=str(file),
+        experimental_op_resolver_type=(
+            OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        ),
+    )
+    tensors = {one["index"]: one for one in interpreter.get_tensor_details()}
+    for operation in interpreter._get_ops_details():
+        for index in operation["outputs"]:
+            yield operation["op_name"], tensors[index]
+
+
+def test_what_computes_is_8_bits_wide_and_places_are_not(exported):
+    file = exported / "model_int8.tflite"
+    dense = [
+        tensor["dtype"]
+        for name, tensor in details(file)
+        if name == "FULLY_CONNECTED"
+    ]
+    assert np.int8 in dense
+    assert np.float32 in dense  # the location network
+    places = [
+        tensor["dtype"] for name, tensor in details(file) if name == "GATHER"
+    ]
+    assert set(places) == {np.float32}
+
+
+@pytest.mark.parametrize(
+    "resolver",
+    [OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES],
+)
+def test_it_answers_alike_with_and_without_xnnpack(
+    exported, model, images, resolver
+):
+    interpreter = Interpreter(
+        model_path=str(exported / "model_int8.tflite"),
+        experimental_op_resolver_type=resolver,
+    )
+    found = interpreter.get_signature_runner("serving_default")(image=images)
+    expected = references.keras_outputs(model, images)
+    assert np.mean(found["class"] == expected["class"]) >= 0.9
+    moved = np.abs(found["location"] - expected["location"]).max(axis=(1, 2))
+    assert np.median(moved) < 0.05

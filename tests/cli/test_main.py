@@ -4,13 +4,16 @@ import html
 import json
 import subprocess
 import sys
+import zipfile
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from keras_attention import export, training
+from keras_attention.export.runtimes import Runtime
 from keras_attention.training import recipes
 from keras_attention_cli import demo, main
 
@@ -156,12 +159,28 @@ def test_evaluate_tells_how_often_a_model_looks_until_it_is_sure(run):
     assert "threshold=2.0" in refusal("evaluate", run, "--threshold", 2)
 
 
+# What the command reads of a model card.
+EXPORTED = {
+    "parity": {"largest_difference": 0.0},
+    "accuracy": 0.5,
+    "files": {"model.tflite": 1000},
+    "tflite": {
+        "model.tflite": {
+            "bytes": 1000,
+            "latency_ms": 0.1,
+            "class_agreement": 1.0,
+            "accuracy": 0.5,
+        }
+    },
+}
+
+
 def test_an_export_can_look_until_it_is_sure(run, tmp_path, monkeypatch):
     exports = []
 
     def record(model, out, **arguments):
         exports.append((model, arguments["metadata"]))
-        return {"parity": {"largest_difference": 0.0}}
+        return EXPORTED
 
     monkeypatch.setattr(export, "export_model", record)
     answer("export", run, "--out", tmp_path / "out", "--threshold", 0.7)
@@ -181,7 +200,13 @@ def test_predict_tells_the_places_that_were_looked_at(digit, monkeypatch):
         "num_glimpses": np.array([2]),
     }
     stops_early = export.ExportedModel(
-        "model.tflite", "tflite", (16, 16, 1), lambda images: outputs
+        "model.tflite",
+        Runtime(
+            "tflite",
+            {"serving_default": {"image": (None, 16, 16, 1)}},
+            "float32",
+            lambda signature, inputs: outputs,
+        ),
     )
     monkeypatch.setattr(export, "load_exported", lambda path: stops_early)
     (answered,) = answer("predict", "folder", digit)["predictions"]
@@ -195,6 +220,50 @@ def test_export_writes_both_formats_and_a_card(exported):
     assert card["metadata"]["recipe"] == "tiny"
     assert card["metadata"]["glimpse"] == {"glimpse_size": 6, "num_scales": 1}
     assert card["parity"]["largest_difference"] <= 1e-4
+
+
+def test_export_takes_what_else_is_to_be_written(run, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        export,
+        "export_model",
+        lambda model, out, **options: seen.update(options) or EXPORTED,
+    )
+    result = invoke(
+        *("export", run, "--out", tmp_path / "out"),
+        *("--formats", "int8, onnx", "--max-accuracy-drop", 2),
+    )
+    assert result.exit_code == 0, result.output
+    assert seen["formats"] == ["int8", "onnx"]
+    assert seen["max_accuracy_drop"] == 2
+    assert "model.tflite" in result.stdout
+    assert "50.00%" in result.stdout
+
+
+def test_export_takes_a_keras_file_and_examples(
+    run, tmp_path, digit, monkeypatch
+):
+    seen = {}
+    monkeypatch.setattr(
+        export,
+        "export_model",
+        lambda model, out, **options: seen.update(options) or EXPORTED,
+    )
+    file = run / "model.keras"
+    assert "--recipe" in refusal("export", file, "--out", tmp_path / "out")
+    examples = tmp_path / "examples.npz"
+    images = np.asarray(Image.open(digit))[None, :, :, None]
+    np.savez(examples, images=images, classes=[3])
+    answer("export", file, "--out", tmp_path / "out", "--examples", examples)
+    found, classes = seen["examples"]
+    np.testing.assert_array_equal(found, images)
+    assert classes.tolist() == [3]
+    np.savez(examples, pictures=images)
+    said = refusal(
+        *("export", file, "--out", tmp_path / "out"),
+        *("--examples", examples),
+    )
+    assert "with the array `images`" in said
 
 
 @pytest.mark.parametrize("part", ["", "model.tflite", "saved_model/1"])
@@ -279,6 +348,46 @@ class TestBadInput:
         said = refusal("export", run, "--out", tmp_path / "out")
         assert "model.keras is missing" in said
         assert not (tmp_path / "out").exists()
+
+    def test_keras_files_that_are_none(self, run, tmp_path):
+        content = (run / "model.keras").read_bytes()
+        file = tmp_path / "model.keras"
+        for damaged in (b"", b"no model", content[: len(content) // 2]):
+            file.write_bytes(damaged)
+            said = refusal("export", file, "--out", tmp_path / "out")
+            assert "model.keras cannot be loaded" in said
+        assert not (tmp_path / "out").exists()
+
+    def test_a_keras_file_of_another_version(self, run, tmp_path):
+        file = tmp_path / "model.keras"
+        with (
+            zipfile.ZipFile(run / "model.keras") as old,
+            zipfile.ZipFile(file, "w") as new,
+        ):
+            for name in old.namelist():
+                content = old.read(name)
+                if name == "config.json":
+                    content = content.replace(b"GlimpseCell", b"GlanceCell")
+                new.writestr(name, content)
+        said = refusal("export", file, "--out", tmp_path / "out")
+        assert "another version of Keras or of this package" in said
+
+    def test_a_keras_file_that_holds_code(self, tmp_path):
+        layers = [
+            keras.Input((16, 16, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Lambda(lambda x: x[:, :3]),
+        ]
+        file = tmp_path / "model.keras"
+        keras.Sequential(layers).save(file)
+        said = refusal("export", file, "--out", tmp_path / "out")
+        assert "holds code" in said
+
+    def test_an_unknown_format(self, run, tmp_path):
+        said = refusal(
+            "export", run, "--out", tmp_path / "out", "--formats", "int4"
+        )
+        assert "float16, dynamic_range, int8, onnx, web" in said
 
     def test_an_output_folder_of_other_files(self, run, tmp_path):
         out = tmp_path / "out"

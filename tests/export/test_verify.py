@@ -34,6 +34,15 @@ def test_a_difference_is_the_greatest_of_each_example():
     assert found["location"].tolist() == [0, 0.5]
 
 
+def test_a_difference_of_what_is_large_is_relative():
+    reference, outputs = {"grid": [[0.5, -400.0]]}, {"grid": [[0.5, -404.0]]}
+    reference, outputs = (
+        {name: np.array(value) for name, value in one.items()}
+        for one in (reference, outputs)
+    )
+    assert verify.differences(reference, outputs)["grid"].tolist() == [0.01]
+
+
 @pytest.mark.parametrize("outputs", [{}, {"class": np.zeros((2, 1))}])
 def test_a_missing_or_misshapen_output_is_infinitely_different(outputs):
     found = verify.differences({"class": np.zeros(2)}, outputs)

@@ -1,0 +1,71 @@
+"""How long one image takes, as Keras, SavedModel and TFLite.
+
+    python benchmarks/exported_latency.py RUN
+
+RUN is the folder of a finished run, or a .keras file. All three answer the
+same images in turns; TFLite has one thread. Prints medians in milliseconds,
+their ratios, and the size of the TFLite file against that of the weights.
+"""
+
+import argparse
+import pathlib
+import statistics
+import tempfile
+import time
+
+import numpy as np
+
+from keras_attention import export
+from keras_attention_cli.sources import load_source
+
+NUM_ROUNDS, NUM_WARM_UP = 400, 50
+
+
+def milliseconds(call, image):
+    """How long one call takes."""
+    start = time.perf_counter()
+    call(image)
+    return 1000 * (time.perf_counter() - start)
+
+
+def main(path):
+    """Prints the table."""
+    model = load_source(path).model
+    shape = model.input_shape[1:]
+    generator = np.random.default_rng(0)
+    images = generator.random((NUM_ROUNDS, 1, *shape), dtype="float32")
+    with tempfile.TemporaryDirectory() as folder:
+        directory = pathlib.Path(folder, "saved_model")
+        saved = export.load_exported(
+            export.export_saved_model(model, directory)
+        )
+        file = export.export_tflite(model, directory.with_suffix(".tflite"))
+        size = file.stat().st_size
+        tflite = export.load_exported(file, num_threads=1)
+    calls = {
+        "TFLite": lambda image: tflite.runtime.run(
+            "serving_default", {"image": image}
+        ),
+        "SavedModel": lambda image: saved.runtime.run(
+            "serving_default", {"image": image}
+        ),
+        "model.predict": lambda image: model.predict(image, verbose=0),
+    }
+    times = {name: [] for name in calls}
+    for index, image in enumerate(images):
+        for name, call in calls.items():
+            taken = milliseconds(call, image)
+            if index >= NUM_WARM_UP:
+                times[name].append(taken)
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    for name, median in medians.items():
+        ratio = median / medians["TFLite"]
+        print(f"{name:14}{median:9.3f} ms{ratio:8.1f} times TFLite")
+    weights = 4 * model.count_params()
+    print(f"TFLite file: {size} bytes, {size / weights:.3f} times the weights")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=pathlib.Path)
+    main(parser.parse_args().run)

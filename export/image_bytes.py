@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from . import exif
 from .images import MAX_PIXELS, MODES
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -19,9 +20,9 @@ def decode(files: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     """Decodes PNG and JPEG files, to the size that a model takes.
 
     They become what `images.read_image` makes of them: grey or coloured as
-    the model needs, what is transparent black, resized with their proportions
-    (bilinear with antialiasing) and centred on black. But a picture stays as
-    it lies, whatever its EXIF tag says.
+    the model needs, what is transparent black, JPEGs upright as their EXIF
+    tag says, resized with their proportions (bilinear with antialiasing) and
+    centred on black.
 
     Args:
         files: (B,) strings, the bytes of the files.
@@ -96,6 +97,7 @@ def _of_jpeg(file: tf.Tensor, channels: int) -> tf.Tensor:
         colours = tf.io.decode_jpeg(
             file, channels=3, dct_method="INTEGER_ACCURATE"
         )
+    colours = exif.upright(colours, exif.orientation(file))
     return _scaled(tf.cast(colours, "int32"), channels)
 
 

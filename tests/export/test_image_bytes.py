@@ -22,6 +22,12 @@ def encoded(image, file_format, **options):
     return file.getvalue()
 
 
+def turned(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
 FILES = {
     "grey": encoded(GREY, "PNG"),
     "colour": encoded(RGB, "PNG"),
@@ -38,6 +44,7 @@ FILES = {
     ),
     "JPEG": encoded(RGB, "JPEG"),
     "grey JPEG": encoded(GREY, "JPEG"),
+    "turned JPEG": encoded(RGB, "JPEG", exif=turned(6)),
     "CMYK": encoded(RGB.convert("CMYK"), "JPEG"),
 }
 

@@ -1,0 +1,48 @@
+"""Pictures turned upright in a graph, against Pillow."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from keras_attention.export import exif
+
+ORIENTATION = 0x0112
+PIXELS = np.arange(4 * 6 * 3, dtype="uint8").reshape(4, 6, 3)
+
+
+def jpeg(orientation, little_endian, other_tags=True):
+    tags = Image.Exif()
+    tags.endian = "<" if little_endian else ">"
+    if other_tags:
+        tags[0x010F] = "a maker of cameras"
+    tags[ORIENTATION] = orientation
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "JPEG", exif=tags)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("little_endian", [True, False])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_tag_is_read_and_followed(orientation, little_endian):
+    file = jpeg(orientation, little_endian)
+    assert exif.orientation(tf.constant(file)).numpy() == orientation
+    tagged = Image.fromarray(PIXELS)
+    tagged.getexif()[ORIENTATION] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(tagged))
+    found = exif.upright(tf.constant(PIXELS), tf.constant(orientation))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_a_tag_that_says_nothing_leaves_the_picture(orientation):
+    file = jpeg(orientation, little_endian=True)
+    assert exif.orientation(tf.constant(file)).numpy() == 1
+
+
+def test_a_file_without_a_tag_is_upright():
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "JPEG")
+    assert exif.orientation(tf.constant(file.getvalue())).numpy() == 1

@@ -91,40 +91,36 @@ def _average_neighbours(level, block, fill_value):
 
 
 def _first_positions(level, locations, glimpse_size, block):
-    """Where the first block of each crop starts: (B,) rows, (B,) columns.
+    """The row and the column of the first block of each crop: (B, 2).
 
     In indices of the level, fractional.
     """
     # The level has `block + 1` more rows and columns than the image.
-    height, width = tf.unstack(tf.shape(level)[1:3] - block - 1)
+    sides = tf.shape(level)[1:3] - block - 1
     to_first = (glimpse_size * block - 1) / 2 - block
-    rows = pixel_coordinates(locations[:, 1], height) - to_first
-    columns = pixel_coordinates(locations[:, 0], width) - to_first
-    return rows, columns
+    return pixel_coordinates(locations[:, ::-1], sides) - to_first
 
 
-def _read(level, rows, columns):
-    """Pixels at (B, R) rows and (B, K) columns: (B, R, K, C)."""
+def _read(level, positions):
+    """Pixels at the P rows and P columns of (B, 2, P): (B, P, P, C)."""
     shape = tf.shape(level)
-    batch, height, width = shape[0], shape[1], shape[2]
+    batch, sides = shape[0], shape[1:3]
     # Beyond its border a level goes on as it is there: wholly outside.
-    rows = tf.clip_by_value(rows, 0, height - 1)
-    columns = tf.clip_by_value(columns, 0, width - 1)
-    rows += tf.range(batch)[:, None] * height
-    indices = rows[:, :, None] * width + columns[:, None, :]
+    positions = tf.clip_by_value(positions, 0, sides[:, None] - 1)
+    rows = positions[:, 0] + tf.range(batch)[:, None] * sides[0]
+    indices = rows[:, :, None] * sides[1] + positions[:, 1, None]
     return tf.gather(tf.reshape(level, (-1, level.shape[-1])), indices)
 
 
 def _nearest_crop(level, locations, glimpse_size, block):
-    rows, columns = _first_positions(level, locations, glimpse_size, block)
+    first = _first_positions(level, locations, glimpse_size, block)
+    first = tf.cast(tf.floor(first + 0.5), "int32")
     steps = tf.range(glimpse_size) * block
-    rows = tf.cast(tf.floor(rows + 0.5), "int32")[:, None] + steps
-    columns = tf.cast(tf.floor(columns + 0.5), "int32")[:, None] + steps
-    return _read(level, rows, columns)
+    return _read(level, first[..., None] + steps)
 
 
 def _bilinear_crop(level, locations, glimpse_size, block):
-    rows, columns = _first_positions(level, locations, glimpse_size, block)
+    exact = _first_positions(level, locations, glimpse_size, block)
     if block == 1:  # the upper neighbour of a pixel is the next pixel
         steps = tf.range(glimpse_size + 1)
         lower, upper = slice(0, glimpse_size), slice(1, glimpse_size + 1)
@@ -132,14 +128,10 @@ def _bilinear_crop(level, locations, glimpse_size, block):
         steps = tf.range(glimpse_size) * block
         steps = tf.concat([steps, steps + 1], axis=0)
         lower, upper = slice(0, glimpse_size), slice(glimpse_size, None)
-    first_row, first_column = tf.floor(rows), tf.floor(columns)
-    pixels = _read(
-        level,
-        tf.cast(first_row, "int32")[:, None] + steps,
-        tf.cast(first_column, "int32")[:, None] + steps,
-    )
-    dy = tf.cast(rows - first_row, pixels.dtype)[:, None, None, None]
-    dx = tf.cast(columns - first_column, pixels.dtype)[:, None, None, None]
+    first = tf.floor(exact)
+    pixels = _read(level, tf.cast(first, "int32")[..., None] + steps)
+    dy, dx = tf.unstack(tf.cast(exact - first, pixels.dtype), axis=1)
+    dy, dx = dy[:, None, None, None], dx[:, None, None, None]
     pixels = pixels[:, lower] + dy * (pixels[:, upper] - pixels[:, lower])
     return pixels[:, :, lower] + dx * (
         pixels[:, :, upper] - pixels[:, :, lower]

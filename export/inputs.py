@@ -32,7 +32,7 @@ def checked_spec(
             raise ValueError(
                 "The model leaves a side of its images open: say what is "
                 "exported, such as `image_spec=tf.TensorSpec((None, 28, 28, "
-                '1), "float32")`; None exports a free side. Received: '
+                '1), "float32")` (--shape); None leaves it free. Received: '
                 f"{model.name!r}, which takes {declared}"
             )
         image_spec = tf.TensorSpec((None, *declared[1:]), "float32")

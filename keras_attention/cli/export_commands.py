@@ -32,6 +32,19 @@ from keras_attention_cli.command import (
     help="Write these too, with commas between: float16, dynamic_range, int8 "
     "(kinds of TFLite), onnx, web (for the page in a browser).",
 )
+@click.option(
+    "--shape",
+    metavar="B,H,W,C",
+    help="Images that the files take, such as 1,28,28,1, with ? for a free "
+    "side.  [default: any number, of the model's size]",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "uint8"]),
+    default="float32",
+    show_default=True,
+    help="Of these images: [0, 1] or 0-255.",
+)
 @threshold_option
 @click.option(
     "--max-accuracy-drop",

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_attention import export, models, training
+from keras_attention.export.inputs import checked_spec
 from keras_attention.training import plots
 from keras_attention_cli.sources import load_examples, load_source
 
@@ -19,6 +22,8 @@ def export_source(
     recipe: str | None = None,
     data_dir: str | None = None,
     threshold: float | None = None,
+    shape: str | None = None,
+    dtype: str = "float32",
     **options: Any,
 ) -> dict:
     """Exports a trained model; returns its model card.
@@ -32,6 +37,9 @@ def export_source(
             its own.
         data_dir: Folder of TFDS, if it has moved.
         threshold: Of `models.until_sure`; None takes all glimpses.
+        shape: Of the images that the files take, such as "1,28,28,1", with
+            "?" for a free side; by default any number of the model's size.
+        dtype: Of these images.
         **options: Of `export.export_model`.
     """
     found = load_source(source, recipe, data_dir)
@@ -47,6 +55,7 @@ def export_source(
         model,
         out,
         examples=compared,
+        image_spec=_image_spec(model, shape, dtype),
         metadata={
             **found.facts,
             "threshold": threshold,
@@ -54,6 +63,25 @@ def export_source(
         },
         **options,
     )
+
+
+def _image_spec(
+    model: keras.Model, shape: str | None, dtype: str
+) -> tf.TensorSpec:
+    """The spec that "B,H,W,C" says, "?" being a free side."""
+    if shape is None:
+        return tf.TensorSpec(checked_spec(model).shape, dtype)
+    try:
+        sides = [
+            None if side.strip() == "?" else int(side)
+            for side in shape.split(",")
+        ]
+    except ValueError as error:
+        raise ValueError(
+            "`--shape` must be four numbers with commas between, ? for a free "
+            f"side, such as ?,28,28,1. Received: {shape!r}"
+        ) from error
+    return tf.TensorSpec(sides, dtype)
 
 
 def diagnose_file(

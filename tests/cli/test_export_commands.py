@@ -4,6 +4,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_attention import export, training
@@ -88,10 +89,12 @@ def test_export_takes_what_else_is_to_be_written(
     result = invoke(
         *("export", run, "--out", tmp_path / "out"),
         *("--formats", "int8, onnx", "--max-accuracy-drop", 2),
+        *("--shape", "1,?,16,1", "--dtype", "uint8"),
     )
     assert result.exit_code == 0, result.output
     assert seen["formats"] == ["int8", "onnx"]
     assert seen["max_accuracy_drop"] == 2
+    assert seen["image_spec"] == tf.TensorSpec((1, None, 16, 1), "uint8")
     assert "model.tflite" in result.stdout
     assert "50.00%" in result.stdout
 
@@ -188,6 +191,13 @@ class TestBadInput:
         keras.Sequential(layers).save(file)
         said = refusal("export", file, "--out", tmp_path / "out")
         assert "holds code" in said
+
+    def test_a_shape_that_is_none(self, refusal, run, tmp_path):
+        for shape, reason in (("28x28", "?,28,28,1"), ("1,8,8,1", "fit the")):
+            said = refusal(
+                "export", run, "--out", tmp_path / "out", "--shape", shape
+            )
+            assert reason in said
 
     def test_an_unknown_format(self, refusal, run, tmp_path):
         said = refusal(

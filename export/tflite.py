@@ -1,5 +1,6 @@
 """Writes TFLite files that any TFLite interpreter runs: builtins only."""
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def convert(directory: Path, kind: str, plan: int8.Plan | None = None) -> bytes:
             f"`kind` must be one of {', '.join(KINDS)}. Received: {kind!r}"
         )
     if kind != "int8":
-        return _converted(directory, kind, _signatures(directory))
+        return _those_that_convert(directory, kind, _signatures(directory))
     if plan is None:
         raise ValueError(
             'The kind "int8" needs real images to calibrate with: give '
@@ -106,23 +107,19 @@ def _signatures(directory: Path) -> list[str]:
     return [name for name in SIGNATURES if name in known]
 
 
-def _converted(directory: Path, kind: str, signatures: list[str]) -> bytes:
-    try:
-        return tflite_file.tidied(
-            _convert(directory, kind, signatures), DEFAULT
-        )
-    except ValueError:
-        if signatures == [DEFAULT]:
-            raise
-    # Leaves out those that do not convert; the default has to.
+def _those_that_convert(
+    directory: Path, kind: str, signatures: list[str]
+) -> bytes:
+    """Converts all signatures, or all that can be; the default has to."""
+    if len(signatures) > 1:
+        with contextlib.suppress(ValueError):
+            return _convert(directory, kind, signatures)
     found = [DEFAULT]
-    content = _converted(directory, kind, found)
+    content = _convert(directory, kind, found)
     for name in signatures[1:]:
-        try:
-            content = _converted(directory, kind, [*found, name])
-        except ValueError:
-            continue
-        found.append(name)
+        with contextlib.suppress(ValueError):
+            content = _convert(directory, kind, [*found, name])
+            found.append(name)
     return content
 
 
@@ -136,9 +133,10 @@ def _convert(directory: Path, kind: str, signatures: list[str]) -> bytes:
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
     try:
-        return converter.convert()
+        content = converter.convert()
     except Exception as error:
         raise ValueError(_reason(str(error))) from error
+    return tflite_file.tidied(content, DEFAULT)
 
 
 def _reason(message: str) -> str:

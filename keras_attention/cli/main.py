@@ -7,7 +7,11 @@ from pathlib import Path
 
 import click
 
-from keras_attention_cli import export_commands, training_commands
+from keras_attention_cli import (
+    export_commands,
+    training_commands,
+    web_command,
+)
 from keras_attention_cli.command import command, json_option, print_values
 
 
@@ -26,8 +30,14 @@ def main() -> None:
     help="Folder for the run, the exported files and the page.",
 )
 @click.option("--seed", default=0, show_default=True, help="Repeats a run.")
+@click.option(
+    "--web",
+    is_flag=True,
+    help="Then open a page to draw on, and watch the model look.",
+)
+@web_command.port_option
 @json_option
-def demo(out: Path, seed: int, as_json: bool) -> None:
+def demo(out: Path, seed: int, web: bool, port: int, as_json: bool) -> None:
     """Watch a model learn where to look, then hold its files.
 
     Trains on handwritten digits that come with scikit-learn (no network), on
@@ -38,7 +48,13 @@ def demo(out: Path, seed: int, as_json: bool) -> None:
         from keras_attention_cli.demo import run_demo
 
         results = run_demo(out, seed)
+        if web:
+            from keras_attention_cli.web_page import make_page
+
+            page = make_page(out / "exported", out / "web")
     print_values(results, as_json)
+    if web:
+        web_command.serve_until_stopped(page, port, as_json)
 
 
 for one in (
@@ -48,6 +64,7 @@ for one in (
     training_commands.diagnose,
     export_commands.export,
     export_commands.predict,
+    web_command.web,
     demo,
 ):
     main.add_command(one)

@@ -14,7 +14,16 @@ from keras_attention_cli import demo
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "evaluate", "diagnose", "export", "predict", "demo", "list"],
+    [
+        "train",
+        "evaluate",
+        "diagnose",
+        "export",
+        "predict",
+        "web",
+        "demo",
+        "list",
+    ],
 )
 def test_every_command_explains_itself(invoke, command):
     result = invoke(command, "--help")

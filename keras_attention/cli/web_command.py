@@ -1,0 +1,76 @@
+"""The command that shows an export in the browser, and what it shares."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from keras_attention_cli.command import (
+    command,
+    data_dir_option,
+    json_option,
+    print_values,
+)
+
+port_option = click.option(
+    "--port",
+    default=0,
+    show_default=True,
+    help="Port of the page's address; 0 takes one that is free.",
+)
+
+
+@click.command()
+@click.argument("exported", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Only write the page there, for any web server.",
+)
+@port_option
+@data_dir_option
+@json_option
+def web(
+    exported: Path,
+    out: Path | None,
+    port: int,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Watch an EXPORTED model look, in the browser.
+
+    EXPORTED is the folder that `export` wrote. The page runs its TFLite file
+    in the browser, at an address of this machine only; Ctrl-C ends it. The
+    first time it installs LiteRT.js, with npm.
+    """
+    if out is not None:
+        with command(as_json):
+            from keras_attention_cli.web_page import make_page
+
+            make_page(exported, out, data_dir, _note)
+        print_values({"page": str(out / "index.html")}, as_json)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with command(as_json):
+            from keras_attention_cli.web_page import make_page
+
+            page = make_page(exported, Path(folder, "page"), data_dir, _note)
+        serve_until_stopped(page, port, as_json)
+
+
+def serve_until_stopped(page: Path, port: int, as_json: bool) -> None:
+    """Serves a page, opens it, tells its address."""
+    with command(as_json=False):
+        from keras_attention_cli.web_page import show_page
+
+        show_page(page, port, lambda address: _tell(address, as_json))
+    _note("Stopped")
+
+
+def _tell(address: str, as_json: bool) -> None:
+    print_values({"address": address}, as_json)
+    _note("Ctrl-C ends it")
+
+
+def _note(text: str) -> None:
+    click.echo(text, err=True)

@@ -89,24 +89,31 @@ def read_card(exported: str | Path) -> dict[str, Any]:
     """The model card of an export that a page can be made of.
 
     Raises:
-        ValueError: if a file is missing, or the card is damaged.
+        ValueError: if a file is missing, the card is damaged, or images are
+            of no fixed size or have neither one channel nor three.
     """
     exported = Path(exported)
     missing = [n for n in (MODEL, CARD) if not (exported / n).is_file()]
     if missing:
         raise ValueError(
-            f"`exported` must be an export folder with {MODEL} and {CARD}: "
-            "export the model again. Received: "
-            f"exported={str(exported)!r}, without {missing}"
+            "`exported` must be an export folder with a file for browsers: "
+            'export the model with `--formats web`, or `formats=["web"]`. '
+            f"Received: exported={str(exported)!r}, without {missing}"
         )
     try:
         card = json.loads((exported / CARD).read_text("utf-8"))
-        card["input"]["shape"], card["labels"]
+        shape = tuple(card["input"]["shape"][1:])
+        card["labels"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"The model card is damaged. Received: {str(exported / CARD)!r}; "
             f"{error}"
         ) from error
+    if None in shape or shape[-1] not in (1, 3):
+        raise ValueError(
+            "The page draws images of one size, with one or three channels. "
+            f"Received: a model of images (height, width, channels) {shape}"
+        )
     return card
 
 

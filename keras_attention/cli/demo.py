@@ -1,7 +1,7 @@
 """The demo: trains, tests, exports, predicts and shows, with no network."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,17 @@ NUM_PICTURES = 6
 
 
 def run_demo(
-    out: Path, seed: int = 0, report: Callable[[str], None] = print
+    out: Path,
+    seed: int = 0,
+    formats: Sequence[str] = (),
+    report: Callable[[str], None] = print,
 ) -> dict:
     """Runs the demo; continues one that was stopped.
 
     Args:
         out: Folder for the run, the exported files and the page.
         seed: Seed of the training.
+        formats: As of `export.export_model`.
         report: Is told what is done next.
 
     Returns:
@@ -38,7 +42,7 @@ def run_demo(
     report("Testing it at random places")
     elsewhere = training.evaluate_run(run, "random")
     report("Exporting, and checking both files against Keras")
-    card = export_source(run, out / "exported")
+    card = export_source(run, out / "exported", formats=formats)
 
     report("Reading the test set from the TFLite file, drawing the page")
     test = training.load_test_set(recipes.get(RECIPE))

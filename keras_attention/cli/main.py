@@ -47,7 +47,7 @@ def demo(out: Path, seed: int, web: bool, port: int, as_json: bool) -> None:
     with command(as_json):
         from keras_attention_cli.demo import run_demo
 
-        results = run_demo(out, seed)
+        results = run_demo(out, seed, ["web"] if web else [])
         if web:
             from keras_attention_cli.web_page import make_page
 

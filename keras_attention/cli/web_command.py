@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from keras_attention_cli.command import (
     data_dir_option,
     json_option,
     print_values,
+    recipe_option,
 )
 
 port_option = click.option(
@@ -28,33 +30,31 @@ port_option = click.option(
     help="Only write the page there, for any web server.",
 )
 @port_option
+@recipe_option
 @data_dir_option
 @json_option
 def web(
-    exported: Path,
-    out: Path | None,
-    port: int,
-    data_dir: str | None,
-    as_json: bool,
+    exported: Path, out: Path | None, port: int, as_json: bool, **options: Any
 ) -> None:
     """Watch an EXPORTED model look, in the browser.
 
-    EXPORTED is the folder that `export` wrote. The page runs its TFLite file
-    in the browser, at an address of this machine only; Ctrl-C ends it. The
-    first time it installs LiteRT.js, with npm.
+    EXPORTED is the folder that `export --formats web` wrote. Its TFLite file
+    runs in the browser, on a page at an address of this machine only; Ctrl-C
+    ends it. The first time npm installs LiteRT.js.
     """
     if out is not None:
         with command(as_json):
             from keras_attention_cli.web_page import make_page
 
-            make_page(exported, out, data_dir, _note)
+            make_page(exported, out, report=_note, **options)
         print_values({"page": str(out / "index.html")}, as_json)
         return
     with tempfile.TemporaryDirectory() as folder:
         with command(as_json):
             from keras_attention_cli.web_page import make_page
 
-            page = make_page(exported, Path(folder, "page"), data_dir, _note)
+            page = Path(folder, "page")
+            make_page(exported, page, report=_note, **options)
         serve_until_stopped(page, port, as_json)
 
 

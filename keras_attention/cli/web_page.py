@@ -19,6 +19,7 @@ NUM_DIGITS = 60
 def make_page(
     exported: Path,
     out: Path,
+    recipe: str | None = None,
     data_dir: str | None = None,
     report: Callable[[str], None] = print,
 ) -> Path:
@@ -27,18 +28,21 @@ def make_page(
     Args:
         exported: Its folder.
         out: As of `web.make_site`.
+        recipe: Name of the recipe whose test set to take examples from; by
+            default its own.
         data_dir: Folder of TFDS, if it has moved.
         report: Is told what there is to know.
 
     Returns:
         The folder of the page.
     """
-    name = web.read_card(exported).get("metadata", {}).get("recipe")
+    card = web.read_card(exported)
+    recipe = recipe or card.get("metadata", {}).get("recipe")
     report("Making the page; the first time npm installs LiteRT.js")
     samples = None
-    if name is not None:
+    if recipe is not None:
         try:
-            samples = samples_of(name, data_dir)
+            samples = samples_of(recipe, data_dir)
         except (ValueError, FileNotFoundError) as error:
             report(f"The page has no ready-made images: {error}")
     return web.make_site(exported, out, samples=samples)

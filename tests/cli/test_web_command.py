@@ -100,6 +100,15 @@ def test_a_recipe_that_cannot_be_had_costs_the_examples_only(
     assert "of_mine" in result.stderr
 
 
+def test_examples_can_be_those_of_another_recipe(exported, tmp_path):
+    (exported / "model_card.json").write_text(
+        (exported / "model_card.json").read_text().replace("ram_digits", "lost")
+    )
+    out = tmp_path / "page"
+    invoke("web", exported, "--out", out, "--recipe", "ram_digits")
+    assert len(json.loads((out / "site.json").read_text())["examples"]) == 20
+
+
 def test_samples_are_the_first_test_images_of_each_class():
     samples = web_page.samples_of("ram_digits")
     assert samples.images.shape == (20, 40, 40, 1)
@@ -112,9 +121,11 @@ def test_samples_are_the_first_test_images_of_each_class():
 def test_the_demo_opens_the_page_of_what_it_exported(
     exported, tmp_path, visits, monkeypatch
 ):
-    monkeypatch.setattr(
-        demo, "run_demo", lambda out, seed: {"page": str(out / "index.html")}
-    )
+    def run_demo(out, seed, formats):
+        assert formats == ["web"]
+        return {"page": str(out / "index.html")}
+
+    monkeypatch.setattr(demo, "run_demo", run_demo)
     result = invoke("demo", "--out", tmp_path, "--web")
     assert result.exit_code == 0, result.output
     assert "index.html" in result.stdout
@@ -129,4 +140,4 @@ def test_what_is_wrong_is_a_message(tmp_path, monkeypatch, exported):
     (exported / "model_web.tflite").unlink()
     result = invoke("web", exported)
     assert result.exit_code == 1
-    assert "export the model again" in result.stderr
+    assert "--formats web" in result.stderr

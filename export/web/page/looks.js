@@ -22,18 +22,18 @@ import { row, rows } from "./model.js";
  * @returns {Look[]} at least one; models without attention look once.
  */
 export function looksOf(outputs, channels) {
-  const find = (name) => found(outputs, name);
-  const steps = find("step_probabilities");
-  const parts = ["location", "squares", "glimpses", "masks", "outlines"];
-  const [location, squares, glimpses, masks, outlines] = parts.map(find);
-  const longest = steps ?? location ?? squares ?? masks ?? outlines;
-  const taken = find("num_glimpses")?.data[0] ?? Infinity;
+  const { location, squares, glimpses, masks, outlines } = outputs;
+  const steps = outputs.step_probabilities;
+  const longest = steps ?? squares ?? masks ?? outlines;
+  const taken = outputs.num_glimpses?.data[0] ?? Infinity;
   const total = Math.min(taken, longest?.shape[0] ?? 1);
   return Array.from({ length: total }, (_, t) => ({
     probabilities: Array.from(
       steps ? row(steps, t).data : outputs.probabilities.data,
     ),
-    location: location && Array.from(row(location, t).data),
+    // A transformer alone has one place, and no steps.
+    location:
+      location?.shape.length === 2 ? [...row(location, t).data] : undefined,
     squares: squares && rows(row(squares, t)).map(({ data }) => [...data]),
     crops: glimpses && cropsOf(row(glimpses, t), channels),
     mask: masks && row(masks, t).data,
@@ -43,17 +43,6 @@ export function looksOf(outputs, channels) {
         rows(corners).map(({ data }) => [...data]),
       ),
   }));
-}
-
-/**
- * An output by its name; where several layers attend, that of the first one.
- */
-function found(outputs, name) {
-  // `num_glimpses` is no prefix and a name, but a name.
-  const full = Object.keys(outputs).find(
-    (key) => key.endsWith(`_${name}`) && !key.endsWith(`num_${name}`),
-  );
-  return outputs[name] ?? outputs[full];
 }
 
 /** The scales of a glimpse (size, size, scales * channels), finest first. */

@@ -213,12 +213,11 @@ async function start() {
 }
 
 /** Says in the footer what the model is. */
-function describe({ parameters, metadata }) {
-  const accuracy = metadata?.results?.accuracy;
+function describe({ parameters, accuracy, metadata }) {
   const facts = [
     metadata?.summary,
     `${parameters.toLocaleString("en")} weights`,
-    accuracy && `${(100 * accuracy).toFixed(1)} % right on its test images`,
+    accuracy && `${(100 * accuracy).toFixed(1)} % right on test images`,
     "It runs in this browser; no image leaves your machine",
   ];
   part("facts").textContent = `${facts.filter(Boolean).join(". ")}.`;

@@ -22,7 +22,8 @@ export class Report {
   setLooks(looks) {
     this.looks = looks;
     this.frames.fill(looks);
-    document.body.dataset.kind = looks[0].crops ? "glimpses" : "others";
+    document.body.dataset.kind = looks[0].squares ? "glimpses" : "others";
+    document.body.dataset.crops = Boolean(looks[0].crops);
     part("transport").hidden = looks.length < 2;
   }
 
@@ -49,15 +50,16 @@ export class Report {
     part("label").textContent = label ?? "";
     part("label").classList.toggle("word", label?.length > 2);
     part("percent").textContent = label ? percent(probabilities[best]) : "";
+    const words = [this.after(position), judged(label, truth)];
     part("sentence").textContent = label
-      ? [this.after(position), judged(label, truth)].join(" ").trim()
+      ? words.filter(Boolean).join(" – ")
       : "Nothing seen yet";
     part("sentence").dataset.right = truth === undefined || truth === label;
   }
 
   /** After how much looking, in words. */
   after(position) {
-    const name = this.looks[0].crops ? "glimpse" : "look";
+    const name = this.looks[0].squares ? "glimpse" : "look";
     const plural = position === 1 ? "" : "s";
     return this.looks.length > 1 ? `after ${position} ${name}${plural}` : "";
   }
@@ -100,5 +102,5 @@ function judged(label, truth) {
   if (truth === undefined) {
     return "";
   }
-  return label === truth ? "– right" : `– it is a ${truth}`;
+  return label === truth ? "right" : `it is a ${truth}`;
 }

@@ -405,9 +405,10 @@ def test_outlines_are_drawn(opened):
     assert page.find(".gaze").get_attribute("style").endswith("3px, 2.5px);")
 
 
-def test_a_model_without_attention_answers(opened):
-    page = opened(attends("nothing", np.zeros((1, 1), "float32")))
+def test_a_model_without_steps_answers(opened):
+    page = opened(attends("location", np.zeros((1, 2), "float32")))
     assert page.find("#label").text == "cat"
+    assert page.answer["path"] == []
     assert page.find("#sentence").text == ""
     assert not page.find("#transport").is_displayed()
 

@@ -128,7 +128,9 @@ class TestBadInput:
         self, described, cache, tmp_path
     ):
         (described / "model_web.tflite").unlink()
-        with pytest.raises(ValueError, match=r"without \['model_web\.tflite'"):
+        with pytest.raises(
+            ValueError, match=r"--formats web.*model_web\.tflite"
+        ):
             make_site(described, tmp_path / "page", cache=cache)
         assert not (tmp_path / "page").exists()
 
@@ -136,6 +138,16 @@ class TestBadInput:
     def test_a_damaged_card(self, described, cache, tmp_path, text):
         (described / "model_card.json").write_text(text)
         with pytest.raises(ValueError, match="model card is damaged"):
+            make_site(described, tmp_path / "page", cache=cache)
+
+    @pytest.mark.parametrize("shape", [[None, None, None, 1], [None, 6, 8, 2]])
+    def test_images_that_cannot_be_drawn(
+        self, described, cache, tmp_path, shape
+    ):
+        card = json.loads((described / "model_card.json").read_text())
+        card["input"]["shape"] = shape
+        (described / "model_card.json").write_text(json.dumps(card))
+        with pytest.raises(ValueError, match="draws images of one size"):
             make_site(described, tmp_path / "page", cache=cache)
 
     def test_samples_of_another_shape(self, described, cache, tmp_path, digits):

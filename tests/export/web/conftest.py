@@ -117,6 +117,7 @@ class Page:
         self.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"features": [calm]}
         )
+        self.driver.get_log("browser")  # of the page before
         self.driver.get(self.address)
         return self.wait_for("resting", "empty", "error")
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import click
 
-from keras_attention_cli import export_commands, training_commands
+from keras_attention_cli import (
+    export_commands,
+    serving_commands,
+    training_commands,
+)
 from keras_attention_cli.command import command, json_option, print_values
 
 
@@ -48,6 +52,7 @@ for one in (
     training_commands.diagnose,
     export_commands.export,
     export_commands.predict,
+    serving_commands.serve,
     demo,
 ):
     main.add_command(one)

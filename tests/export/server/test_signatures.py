@@ -1,0 +1,73 @@
+"""Both formats give the same signatures, and the same answers."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_attention import export
+from keras_attention.export.server import signatures
+from keras_attention.export.server.signatures import GROUP, Tensor
+
+
+@pytest.fixture(scope="module")
+def tflite(serving_folder):
+    file = serving_folder / "model.tflite"
+    return signatures.load_signatures(file, "tflite")
+
+
+@pytest.fixture(scope="module")
+def saved_model(serving_folder):
+    folder = serving_folder / "saved_model" / "1"
+    return signatures.load_signatures(folder, "saved_model")
+
+
+@pytest.mark.parametrize("loaded", ["tflite", "saved_model"])
+def test_a_signature_says_what_it_takes_and_gives(loaded, request):
+    loaded = request.getfixturevalue(loaded)
+    assert list(loaded) == ["serving_default", "serve_bytes"]
+    default = loaded["serving_default"]
+    assert default.inputs == {"image": Tensor("float32", (None, 12, 10, 1))}
+    assert default.outputs["class"] == Tensor("int32", (None,))
+    assert default.outputs["location"] == Tensor("float32", (None, 2, 2))
+    of_bytes = loaded["serve_bytes"]
+    assert of_bytes.inputs == {"image_bytes": Tensor("bytes", (None,))}
+    assert of_bytes.outputs == default.outputs
+
+
+@pytest.mark.parametrize("size", [1, 2, GROUP, 5])
+def test_batches_of_all_sizes_agree_with_predictions_one_by_one(
+    tflite, saved_model, serving_folder, serving_images, size
+):
+    reference = export.load_exported(serving_folder)
+    singly = [reference.predict(image[None]) for image in serving_images[:size]]
+    for loaded in (tflite, saved_model):
+        found = loaded["serving_default"].run(image=serving_images[:size])
+        for name, value in found.items():
+            expected = np.concatenate([one[name] for one in singly])
+            np.testing.assert_allclose(value, expected, atol=1e-5)
+
+
+def test_files_are_read_as_predict_reads_them(tflite, serving_folder, tmp_path):
+    grey = np.random.default_rng(0).integers(0, 255, (20, 30), "uint8")
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "png")
+    (tmp_path / "image.png").write_bytes(buffer.getvalue())
+    image = export.read_image(tmp_path / "image.png", (12, 10, 1))
+    expected = export.load_exported(serving_folder).predict(image[None])
+    found = tflite["serve_bytes"].run(image_bytes=[buffer.getvalue()])
+    np.testing.assert_array_equal(
+        found["probabilities"], expected["probabilities"]
+    )
+
+
+def test_damaged_files_are_refused(serving_folder, tmp_path):
+    content = (serving_folder / "model.tflite").read_bytes()
+    damaged = tmp_path / "model.tflite"
+    for part in (b"", content[: len(content) // 2], b"x" * 1000):
+        damaged.write_bytes(part)
+        with pytest.raises(ValueError, match="damaged, or not a tflite"):
+            signatures.load_signatures(damaged, "tflite")
+    with pytest.raises(ValueError, match="damaged, or not a saved_model"):
+        signatures.load_signatures(tmp_path, "saved_model")

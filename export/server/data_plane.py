@@ -16,6 +16,7 @@ from kserve.protocol.infer_type import (
 from kserve.protocol.model_repository_extension import (
     ModelRepositoryExtension,
 )
+from kserve.protocol.rest.v2_datamodels import InferenceRequest
 
 from .errors import BadRequestError
 
@@ -89,26 +90,27 @@ def _binary_request(body: bytes, size: int, name: str | None) -> InferRequest:
         size: how many bytes the JSON takes.
         name: of the model.
     """
-    head, rest = orjson.loads(body[:size]), memoryview(body)[size:]
-    inputs, raw = [], []
+    head, rest = orjson.loads(body[:size]), body[size:]
     for one in head["inputs"]:
-        inputs.append(
-            InferInput(
-                one["name"], one["shape"], one["datatype"], one.get("data")
-            )
-        )
-        length = one.get("parameters", {}).get("binary_data_size")
-        raw.append(None if length is None else bytes(rest[:length]))
+        one.setdefault("data", [])
+    request = InferenceRequest.model_validate(head)
+    inputs, raw = [], []
+    for one in request.inputs:
+        inputs.append(InferInput(one.name, one.shape, one.datatype, one.data))
+        length = (one.parameters or {}).get("binary_data_size")
+        if length is not None and not 0 <= length <= len(rest):
+            raise ValueError(f"{one.name} has {length} bytes of {len(rest)}")
+        raw.append(None if length is None else rest[:length])
         rest = rest[length or 0 :]
+    outputs = [
+        RequestedOutput(one.name, one.parameters)
+        for one in request.outputs or ()
+    ]
     return InferRequest(
         name,
         inputs,
-        head.get("id"),
+        request.id,
         raw,
-        parameters=head.get("parameters"),
-        request_outputs=[
-            RequestedOutput(one["name"], one.get("parameters"))
-            for one in head.get("outputs") or ()
-        ]
-        or None,
+        parameters=request.parameters,
+        request_outputs=outputs or None,
     )

@@ -15,7 +15,7 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 
 from .data_plane import CheckedDataPlane, ClosedRepository
 from .errors import BadRequestError, NotFoundError, ServingError
-from .gate import is_token
+from .gate import MAX_AT_ONCE, is_token
 from .settings import Settings
 
 OPEN_METHODS = ("ServerLive", "ServerReady")
@@ -95,6 +95,7 @@ async def start_grpc(
     size = settings.max_body + OVERHEAD
     server = grpc.aio.server(
         interceptors=[StatusInterceptor(settings.token)],
+        maximum_concurrent_rpcs=MAX_AT_ONCE,
         options=[
             ("grpc.max_receive_message_length", size),
             ("grpc.max_send_message_length", -1),

@@ -226,6 +226,14 @@ def test_serving_a_tflite_file_loads_no_tensorflow(served):
         assert "libtensorflow" not in loaded
 
 
+def test_a_saved_model_is_served_alike(start_server, serving_images, expected):
+    arguments = ("--format", "saved_model", "--workers", "1")
+    with start_server(*arguments) as served:
+        found = predict(served, {"inputs": serving_images.tolist()})[1]
+        for name, value in found["outputs"].items():
+            np.testing.assert_allclose(value, expected[name], atol=1e-5)
+
+
 def test_it_listens_on_loopback_alone(served):
     addresses = set()
     for table in ("tcp", "tcp6"):

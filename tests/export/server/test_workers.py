@@ -86,6 +86,20 @@ def test_what_was_accepted_is_answered_after_sigterm(held, serving_images):
     assert held.process.wait(30) == 0
 
 
+def test_a_worker_that_takes_too_long_is_replaced(start_server, serving_images):
+    with (
+        start_server("--workers", "1", "--timeout", "2") as served,
+        client.V1Client(served.url) as one,
+    ):
+        (worker,) = served.workers
+        os.kill(worker, signal.SIGSTOP)
+        with pytest.raises(client.ServerError, match="504: The model did not"):
+            one.predict(serving_images)
+        until(lambda: served.metric("keras_attention_workers_ready") == 1)
+        assert len(one.predict(serving_images)["class"]) == 5
+        assert worker not in served.workers
+
+
 def refuses(url):
     with client.V1Client(url) as one:
         try:

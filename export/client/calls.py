@@ -1,6 +1,7 @@
 """What all clients can be asked."""
 
 import abc
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,11 @@ class Client(abc.ABC):
     def close(self) -> None:
         """Closes the connection."""
 
+    @functools.cached_property
+    def takes_uint8(self) -> bool:
+        """Whether the model was exported for images of 0-255."""
+        return "UINT8" in str(self.metadata())
+
     def predict(self, images: np.ndarray) -> Arrays:
         """Classifies images.
 
@@ -66,10 +72,19 @@ class Client(abc.ABC):
         Returns:
             `probabilities` (B, K), `class` (B,), and what the model attended
             to, such as `location` (B, T, 2).
+
+        Raises:
+            ServerError: as `call`.
+            OSError: as `call`.
+            ValueError: if the images cannot be made what the model takes.
         """
         images = np.asarray(images)
-        scale = 255 if images.dtype == np.uint8 else 1
-        images = images.astype(np.float32) / np.float32(scale)
+        if images.dtype == np.uint8 and not self.takes_uint8:
+            images = images.astype(np.float32) / np.float32(255)
+        elif images.dtype != np.uint8 and self.takes_uint8:
+            images = _as_uint8(images)
+        elif images.dtype == np.float64:
+            images = images.astype(np.float32)
         return self.call("serving_default", image=images)
 
     def predict_files(self, files: Sequence[bytes]) -> Arrays:
@@ -83,3 +98,13 @@ class Client(abc.ABC):
     def __exit__(self, *error: object) -> None:
         """Closes the connection."""
         self.close()
+
+
+def _as_uint8(images: np.ndarray) -> np.ndarray:
+    if not ((images >= 0) & (images <= 1)).all():
+        raise ValueError(
+            "`images` must be in [0, 1] and not NaN where they are floating; "
+            "uint8 stands for 0-255. Received: values from "
+            f"{images.min()} to {images.max()}"
+        )
+    return np.round(images * 255).astype(np.uint8)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..predict import checked_images
-from .image_bytes import check_sizes
+from .image_files import check_sizes
 from .signatures import Signature, Tensor
 
 
@@ -60,37 +60,44 @@ def _batch_size(name: str, value: Any) -> int:
 def _checked(name: str, value: Any, tensor: Tensor) -> Any:
     if tensor.dtype == "bytes":
         return _files(name, value)
-    array = as_numbers(name, value)
-    _check_shape(name, array.shape, tensor.shape)
-    if name == "image":
-        with np.errstate(over="ignore"):  # infinity is out of range, too
-            return checked_images(array, array.shape[1:])
-    return _unit_interval(name, array.astype(np.float32))
+    array = _numbers(name, value)
+    # A file that takes so many at once is given them piece by piece.
+    _check_shape(name, array.shape, (None, *tensor.shape[1:]))
+    if name != "image":
+        return _unit_interval(name, array.astype(np.float32))
+    if tensor.dtype == "uint8":
+        return _as_uint8(array)
+    if array.dtype.kind in "iu" and array.dtype != np.uint8:
+        array = array.astype(np.float32)  # JSON does not tell 1 from 1.0
+    with np.errstate(over="ignore"):  # infinity is out of range, too
+        return checked_images(array, array.shape[1:])
 
 
-def as_numbers(name: str, value: Any) -> np.ndarray:
-    """An array of uint8 or of floating numbers.
-
-    Whole numbers of any other type become floating ones: JSON does not
-    distinguish 1 from 1.0.
-
-    Raises:
-        ValueError: if rows differ in length, or not all values are numbers.
-    """
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """An array of numbers."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(
             f"`{name}` must be an array whose rows have equal lengths: {error}"
         ) from error
-    if array.dtype == np.uint8 or array.dtype.kind == "f":
-        return array
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "fiu":
         raise ValueError(
             f"`{name}` must hold numbers. Received: values of type "
             f"{array.dtype}"
         )
-    return array.astype(np.float32)
+    return array
+
+
+def _as_uint8(array: np.ndarray) -> np.ndarray:
+    whole = array.dtype.kind in "iu"
+    if not whole or array.min() < 0 or array.max() > 255:
+        raise ValueError(
+            "`image` must hold whole numbers from 0 to 255, as this model "
+            f"was exported for. Received: {array.dtype} from {array.min()} to "
+            f"{array.max()}"
+        )
+    return array.astype(np.uint8)
 
 
 def _check_shape(name: str, shape: tuple, expected: tuple) -> None:

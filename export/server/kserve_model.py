@@ -18,7 +18,12 @@ from .pool import Pool
 from .rest_v1 import from_base64
 from .signatures import SIGNATURE, Tensor
 
-DATATYPES = {"float32": "FP32", "int32": "INT32", "int64": "INT64"}
+DATATYPES = {
+    "float32": "FP32",
+    "int32": "INT32",
+    "int64": "INT64",
+    "uint8": "UINT8",
+}
 
 
 class PooledModel(kserve.Model):

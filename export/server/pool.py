@@ -5,6 +5,7 @@ to another. A worker has few requests at a time; the others wait, in order.
 """
 
 import asyncio
+import functools
 import itertools
 import logging
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ class Pool:
 
     Args:
         arguments: what `WorkerProcess.start` takes.
+        descriptors: likewise.
         num_workers: how many processes.
         timeout: seconds that a request may take, waiting included.
 
@@ -73,9 +75,15 @@ class Pool:
     """
 
     def __init__(
-        self, arguments: Sequence[str], num_workers: int, timeout: float
+        self,
+        arguments: Sequence[str],
+        descriptors: Sequence[int],
+        num_workers: int,
+        timeout: float,
     ):
-        self._arguments = arguments
+        self._start = functools.partial(
+            WorkerProcess.start, arguments, descriptors
+        )
         self._num_workers = num_workers
         self._timeout = timeout
         # Pairs of a number and a job: one that is repeated keeps its place.
@@ -94,10 +102,7 @@ class Pool:
         Raises:
             ValueError: if the model cannot be loaded.
         """
-        workers = [
-            await WorkerProcess.start(self._arguments)
-            for _ in range(self._num_workers)
-        ]
+        workers = [await self._start() for _ in range(self._num_workers)]
         try:
             abouts = [await worker.loaded() for worker in workers]
         except BaseException:
@@ -221,7 +226,7 @@ class Pool:
     async def _started(self) -> WorkerProcess:
         while True:
             try:
-                worker = await WorkerProcess.start(self._arguments)
+                worker = await self._start()
                 await worker.loaded()
             except (OSError, ValueError) as error:
                 logger.error("A worker did not start: %s", error)

@@ -12,7 +12,12 @@ from .kserve_model import PooledModel
 from .signatures import SIGNATURE, Tensor
 
 VERBS = {"predict": SIGNATURE, "explain": "explain"}
-DTYPES = {"float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
+DTYPES = {
+    "float32": "DT_FLOAT",
+    "int32": "DT_INT32",
+    "int64": "DT_INT64",
+    "uint8": "DT_UINT8",
+}
 
 Handler = Callable[[Request], Awaitable[Response]]
 

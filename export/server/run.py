@@ -1,13 +1,15 @@
 """Starts all parts of a server, and stops them in order."""
 
 import asyncio
+import contextlib
 import gc
 import importlib.util
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from .pool import Pool
 from .settings import Settings
@@ -43,20 +45,41 @@ def serve(settings: Settings, on_ready: Callable[[str, str], None]) -> None:
 async def _serve(
     settings: Settings, on_ready: Callable[[str, str], None]
 ) -> None:
-    pool = Pool(
-        [str(settings.file), settings.format, str(settings.max_batch)],
-        settings.num_workers,
-        settings.timeout,
-    )
-    # The workers load the model while KServe is imported.
-    signatures, _ = await asyncio.gather(
-        pool.start(), asyncio.to_thread(_import_kserve)
-    )
-    try:
-        with _listening(settings) as listener:
-            await _answer(settings, pool, signatures, listener, on_ready)
-    finally:
-        await pool.close()
+    with _held(settings.file) as (path, descriptors):
+        pool = Pool(
+            [path, settings.format, str(settings.max_batch)],
+            descriptors,
+            settings.num_workers,
+            settings.timeout,
+        )
+        try:
+            # The workers load the model while KServe is imported.
+            signatures, _ = await asyncio.gather(
+                pool.start(), asyncio.to_thread(_import_kserve)
+            )
+        except ValueError as error:
+            reason = str(error).replace(path, str(settings.file))
+            raise ValueError(reason) from error
+        try:
+            with _listening(settings) as listener:
+                await _answer(settings, pool, signatures, listener, on_ready)
+        finally:
+            await pool.close()
+
+
+@contextlib.contextmanager
+def _held(file: Path) -> Iterator[tuple[str, Sequence[int]]]:
+    """A path of the file as it is now, and what must be open for that.
+
+    Another export may replace the file: all workers, those that come later
+    too, serve the one that was there when the server started. The folder of
+    a version stays as it is.
+    """
+    if file.is_dir():
+        yield str(file), ()
+        return
+    with file.open("rb") as content:
+        yield f"/dev/fd/{content.fileno()}", (content.fileno(),)
 
 
 async def _answer(

@@ -1,21 +1,28 @@
 """The signatures of an exported file: what each takes, gives, and computes."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .image_bytes import read_all
+from ..runtimes import (
+    SIGNATURE,
+    Arrays,
+    Runtime,
+    load_saved_model,
+    load_tflite,
+)
+from .image_files import read_all
 
-SIGNATURE, BYTES_SIGNATURE = "serving_default", "serve_bytes"
+BYTES_SIGNATURE = "serve_bytes"
 # Requests of one example each that are run together, if so many wait. An
 # interpreter of TFLite takes half the time for each of them then, and hardly
 # less for each of more.
 GROUP = 4
-
-Arrays = dict[str, np.ndarray]
+# What free sides of images are tried with.
+TRIALS = (64, 72)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Signature:
 
 
 def load_signatures(path: Path, kind: str) -> dict[str, Signature]:
-    """Loads an exported file and tries it once.
+    """Loads an exported file and tries it.
 
     `serve_bytes`, which takes PNG and JPEG files, is added where the file has
     none of its own.
@@ -62,112 +69,127 @@ def load_signatures(path: Path, kind: str) -> dict[str, Signature]:
     Raises:
         ValueError: if it is damaged, or not a classifier of this package.
     """
-    load = {"tflite": _load_tflite, "saved_model": _load_saved_model}[kind]
-    try:
-        found = load(path)
-        default = found.pop(SIGNATURE)
-        _, *sides = default.inputs["image"].shape
-        if None not in sides:
-            for size in (1, GROUP):
-                default.run(image=np.zeros((size, *sides), np.float32))
-    # What a damaged file raises is up to the runtime.
-    except Exception as error:
-        raise ValueError(
-            f"{path} is damaged, or not a {kind} of this package: {error}"
-        ) from error
-    signatures = {SIGNATURE: default, **found}
-    if BYTES_SIGNATURE not in found and None not in sides:
-        signatures[BYTES_SIGNATURE] = _of_bytes(default, tuple(sides))
+    runtime, run = _LOADERS[kind](path)
+    signatures = {SIGNATURE: _signature(runtime, run, SIGNATURE)}
+    default = signatures[SIGNATURE]
+    for name in sorted(runtime.signatures.keys() - {SIGNATURE}):
+        # What takes files is not tried: it gives what the first gives.
+        given = default.outputs if name == BYTES_SIGNATURE else None
+        signatures[name] = _signature(runtime, run, name, given)
+    if BYTES_SIGNATURE not in signatures and _reads_files(default):
+        signatures[BYTES_SIGNATURE] = _of_files(default)
     return signatures
 
 
-def _load_tflite(file: Path) -> dict[str, Signature]:
-    from ai_edge_litert.interpreter import Interpreter
+def _signature(
+    runtime: Runtime,
+    run: Callable,
+    name: str,
+    outputs: dict[str, Tensor] | None = None,
+) -> Signature:
+    inputs = {
+        key: _input(key, shape, runtime.dtype)
+        for key, shape in runtime.signatures[name].items()
+    }
+    function = functools.partial(run, name)
+    return Signature(inputs, outputs or _outputs(inputs, function), function)
 
-    content = file.read_bytes()
 
-    def runner(name: str) -> Any:
-        interpreter = Interpreter(model_content=content, num_threads=1)
-        return interpreter.get_signature_runner(name)
-
-    names = Interpreter(model_content=content).get_signature_list()
-    return {name: _tflite_signature(runner, name) for name in names}
-
-
-def _tflite_signature(runner: Callable[[str], Any], name: str) -> Signature:
-    first = runner(name)
+def _of_tflite(file: Path) -> tuple[Runtime, Callable]:
     # To change the batch size takes longer than to run one example: the sizes
     # that come often have interpreters of their own.
-    runners = {"any": first}
+    @functools.cache
+    def runtime_for(size: int) -> Runtime:
+        return load_tflite(file, num_threads=1)
 
-    def run(**inputs: np.ndarray) -> Arrays:
-        inputs = {k: np.ascontiguousarray(v) for k, v in inputs.items()}
+    def run(name: str, **inputs: np.ndarray) -> Arrays:
         size = len(next(iter(inputs.values())))
-        key = size if size in (1, GROUP) else "any"
-        if key not in runners:
-            runners[key] = runner(name)
-        return runners[key](**inputs)
+        runtime = runtime_for(size if size in (1, GROUP) else 0)
+        return runtime.answer(name, _contiguous(inputs))
 
-    return Signature(
-        _tflite_tensors(first.get_input_details()),
-        _tflite_tensors(first.get_output_details()),
-        run,
-    )
+    runtime_for(GROUP)
+    return runtime_for(1), run
 
 
-def _tflite_tensors(details: dict[str, dict]) -> dict[str, Tensor]:
-    return {
-        name: Tensor(
-            np.dtype(one["dtype"]).name,
-            tuple(None if n < 0 else int(n) for n in one["shape_signature"]),
-        )
-        for name, one in details.items()
-    }
-
-
-def _load_saved_model(folder: Path) -> dict[str, Signature]:
+def _of_saved_model(folder: Path) -> tuple[Runtime, Callable]:
+    runtime = load_saved_model(folder)
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder))
-    return {
-        name: _saved_model_signature(loaded, function)
-        for name, function in loaded.signatures.items()
-    }
-
-
-def _saved_model_signature(loaded: Any, function: Any) -> Signature:
-    import tensorflow as tf
-
-    inputs = function.structured_input_signature[1]
-
-    def run(owner: Any = loaded, **arrays: Any) -> Arrays:
-        # A signature does not keep alive what it was loaded with.
+    def run(name: str, **inputs: np.ndarray) -> Arrays:
         try:
-            outputs = function(**{k: tf.constant(v) for k, v in arrays.items()})
+            return runtime.answer(name, _contiguous(inputs))
+        # Of images that cannot be decoded, which the graph does.
         except tf.errors.InvalidArgumentError as error:
             raise ValueError(error.message) from error
-        return {name: value.numpy() for name, value in outputs.items()}
 
-    return Signature(
-        {name: _saved_model_tensor(spec) for name, spec in inputs.items()},
-        {
-            name: _saved_model_tensor(spec)
-            for name, spec in function.structured_outputs.items()
-        },
-        run,
-    )
+    return runtime, run
 
 
-def _saved_model_tensor(spec: Any) -> Tensor:
-    dtype = "bytes" if spec.dtype.name == "string" else spec.dtype.name
-    return Tensor(dtype, tuple(spec.shape))
+_LOADERS = {"tflite": _of_tflite, "saved_model": _of_saved_model}
 
 
-def _of_bytes(default: Signature, shape: tuple[int, int, int]) -> Signature:
+def _contiguous(inputs: dict) -> Arrays:
+    return {
+        name: np.array(value, object)
+        if isinstance(value, list)
+        else np.ascontiguousarray(value)
+        for name, value in inputs.items()
+    }
+
+
+def _input(name: str, shape: tuple, image_dtype: str) -> Tensor:
+    dtypes = {"image": image_dtype, "image_bytes": "bytes"}
+    return Tensor(dtypes.get(name, "float32"), shape)
+
+
+def _outputs(inputs: dict[str, Tensor], run: Callable) -> dict[str, Tensor]:
+    """What a signature gives, found by trying images of two sizes."""
+    sizes = TRIALS if any(map(_is_free, inputs.values())) else TRIALS[:1]
+    found = [
+        run(**{name: _zeros(one, size) for name, one in inputs.items()})
+        for size in sizes
+    ]
+    return {
+        name: Tensor(
+            first.dtype.name, (None, *_common(first.shape[1:], last.shape[1:]))
+        )
+        for (name, first), last in zip(
+            found[0].items(), found[-1].values(), strict=True
+        )
+    }
+
+
+def _is_free(tensor: Tensor) -> bool:
+    return None in tensor.shape[1:]
+
+
+def _common(sides: tuple, others: tuple) -> list[int | None]:
+    """The sides that are the same; None for those that depend on an image."""
+    return [
+        side if side == other else None
+        for side, other in zip(sides, others, strict=True)
+    ]
+
+
+def _zeros(tensor: Tensor, trial: int) -> np.ndarray:
+    sides = [trial if side is None else side for side in tensor.shape[1:]]
+    return np.zeros((1, *sides), tensor.dtype)
+
+
+def _reads_files(default: Signature) -> bool:
+    _, *sides, channels = default.inputs["image"].shape
+    return None not in sides and channels in (1, 3)
+
+
+def _of_files(default: Signature) -> Signature:
     """The same model for PNG and JPEG files."""
+    image = default.inputs["image"]
 
     def run(image_bytes: list[bytes]) -> Arrays:
-        return default.run(image=read_all(image_bytes, shape))
+        images = read_all(image_bytes, image.shape[1:])
+        if image.dtype == "uint8":
+            images = np.round(images * 255).astype("uint8")
+        return default.run(image=images)
 
-    inputs = {"image_bytes": Tensor("bytes", (None,))}
+    inputs = {"image_bytes": Tensor("bytes", image.shape[:1])}
     return Signature(inputs, default.outputs, run)

@@ -31,11 +31,14 @@ class WorkerProcess:
         self._reader, self._writer = reader, writer
 
     @classmethod
-    async def start(cls, arguments: Sequence[str]) -> "WorkerProcess":
+    async def start(
+        cls, arguments: Sequence[str], descriptors: Sequence[int] = ()
+    ) -> "WorkerProcess":
         """Starts a process; it loads the model by and by.
 
         Args:
             arguments: those of `worker.py` after the first.
+            descriptors: open files that it needs.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -43,7 +46,7 @@ class WorkerProcess:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", str(script), str(theirs.fileno())),
                 *arguments,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *descriptors],
                 stdin=asyncio.subprocess.DEVNULL,
                 # Ctrl-C is for the front alone: it decides when they end.
                 start_new_session=True,

@@ -51,7 +51,8 @@ def test_a_damaged_file_is_refused_in_words(damaged):
         check=False,
     )
     assert done.returncode == 1
-    assert "model.tflite is damaged, or not a tflite" in done.stderr
+    assert "The file is damaged, or not a TFLite" in done.stderr
+    assert str(damaged / "model.tflite") in done.stderr
     assert "Traceback" not in done.stderr
     assert "Serving" not in done.stdout
 

@@ -15,7 +15,6 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from sklearn import datasets
 
 from keras_attention import export, layers, models
-from keras_attention.export.tflite import convert_to_tflite
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +122,7 @@ def serving_folder(tmp_path_factory):
     directory = out / "saved_model" / "1"
     directory.parent.mkdir(parents=True)
     export.export_saved_model(model, directory)
-    convert_to_tflite(directory, out / "model.tflite")
+    export.export_tflite(model, out / "model.tflite")
     return out
 
 

@@ -57,6 +57,40 @@ def test_files_are_classified(one, serving_folder):
     assert len(one.predict_files([encoded(images[0], "jpeg")])["class"]) == 1
 
 
+def test_other_signatures_are_called_by_name(
+    one, serving_folder, serving_images
+):
+    expected = export.load_exported(serving_folder).explain(serving_images)
+    found = one.call("explain", image=serving_images)
+    np.testing.assert_allclose(found["squares"], expected["squares"])
+
+
+class Uint8Client(client.Client):
+    """Shows what it would send to a model for images of uint8."""
+
+    def is_ready(self):
+        return True
+
+    def metadata(self):
+        return {"datatype": "UINT8"}
+
+    def call(self, signature, **inputs):
+        return inputs
+
+    def close(self):
+        pass
+
+
+def test_a_model_for_uint8_is_sent_uint8():
+    with Uint8Client() as one:
+        sent = one.predict(np.array([[[[0.0, 0.5, 1.0]]]]))["image"]
+        assert sent.dtype == np.uint8
+        assert sent.ravel().tolist() == [0, 128, 255]
+        assert one.predict(sent)["image"] is sent
+        with pytest.raises(ValueError, match=r"must be in \[0, 1\]"):
+            one.predict(sent * 2.0)
+
+
 def test_it_tells_what_the_model_takes(one):
     assert one.is_ready()
     assert "image" in str(one.metadata())

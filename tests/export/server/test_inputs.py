@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.export.server import image_bytes
+from keras_attention.export.server import image_files
 from keras_attention.export.server.inputs import checked_inputs
 from keras_attention.export.server.signatures import Signature, Tensor
 
@@ -74,6 +74,18 @@ def test_wrong_arrays_are_refused(changes, reason):
         checked_inputs(SAMPLE, inputs, 2)
 
 
+def test_a_model_for_uint8_takes_whole_numbers_alone():
+    signature = Signature(
+        {"image": Tensor("uint8", (None, 2, 3, 1))}, {}, lambda **_: {}
+    )
+    found = checked_inputs(signature, {"image": images(255)}, 2)
+    assert found["image"].dtype == np.uint8
+    assert found["image"].max() == 255
+    for wrong in (images(0.5), images(-1), images(256), images(1.0)):
+        with pytest.raises(ValueError, match="whole numbers from 0 to 255"):
+            checked_inputs(signature, {"image": wrong}, 2)
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
@@ -92,4 +104,4 @@ def test_wrong_files_are_refused(files, reason):
 def test_a_file_that_is_cut_off_is_refused_when_it_is_read():
     content = png((200, 200))
     with pytest.raises(ValueError, match="Image 1 is damaged, or neither"):
-        image_bytes.read_all([png(), content[: len(content) // 2]], (2, 3, 1))
+        image_files.read_all([png(), content[: len(content) // 2]], (2, 3, 1))

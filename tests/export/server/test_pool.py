@@ -11,11 +11,13 @@ from keras_attention.export.server.pool import Pool
 class FakeWorker:
     """Answers with what it was asked; ends at "die", stops at "hang"."""
 
-    has_died = False
+    has_died, has_memory = False, True
     epitaph = "fake, signal 9"
 
     @classmethod
-    async def start(cls, arguments):
+    async def start(cls, arguments, descriptors):
+        if not cls.has_memory:
+            raise ValueError("no memory")
         return cls()
 
     def __init__(self):
@@ -58,7 +60,7 @@ def with_pool(function, num_workers=2, timeout=5.0):
     """Runs a coroutine function of a started pool."""
 
     async def run():
-        workers = Pool([], num_workers, timeout)
+        workers = Pool([], (), num_workers, timeout)
         assert await workers.start() == {"about": "it"}
         try:
             return await function(workers)
@@ -164,15 +166,12 @@ def test_more_requests_than_may_wait_are_refused(monkeypatch):
 
 def test_it_stays_ready_for_a_while_without_workers(monkeypatch):
     async def run(workers):
-        monkeypatch.setattr(FakeWorker, "start", start_never)
+        monkeypatch.setattr(FakeWorker, "has_memory", False)
         with pytest.raises(errors.ServingError):
             await workers.run("v2", "s", "die")
         ready = workers.healthy
         monkeypatch.setattr(pool, "GRACE_SECONDS", 0)
         return ready, workers.healthy
-
-    async def start_never(arguments):
-        raise ValueError("no memory")
 
     monkeypatch.setattr(pool, "PAUSE_SECONDS", 0.01)
     assert with_pool(run, num_workers=1, timeout=0.1) == (True, False)

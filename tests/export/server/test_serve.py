@@ -117,6 +117,39 @@ def test_encoded_files_are_read(served, serving_folder):
     )
 
 
+def test_where_it_looked_is_explained(served, serving_images, serving_folder):
+    body = {"instances": serving_images[:2].tolist()}
+    status, found = ask(served, "/v1/models/model:explain", body)
+    assert status == 200
+    expected = export.load_exported(serving_folder).explain(serving_images[:2])
+    for i, row in enumerate(found["predictions"]):
+        assert set(row) == set(expected)
+        np.testing.assert_allclose(row["squares"], expected["squares"][i])
+    named = {**body, "signature_name": "explain"}
+    assert predict(served, named) == (200, found)
+
+
+def test_noise_decides_where_a_sample_looks(
+    served, serving_images, serving_folder
+):
+    model = export.load_exported(serving_folder)
+    width = model.runtime.signatures["sample"]["noise"][1]
+    noise = np.random.default_rng(0).random((2, width), "float32")
+    rows = [
+        {"image": serving_images[0].tolist(), "noise": row.tolist()}
+        for row in noise
+    ]
+    request = {"signature_name": "sample", "instances": rows}
+    one, other = predict(served, request)[1]["predictions"]
+    assert one["location"] != other["location"]
+    again = predict(served, request)[1]["predictions"]
+    assert again == [one, other]
+    del rows[0]["noise"], rows[1]["noise"]
+    status, found = predict(served, request)
+    assert status == 400
+    assert "takes ['image', 'noise']. Received: ['image']" in found["error"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
     [

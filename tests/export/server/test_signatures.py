@@ -2,8 +2,10 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_attention import export
@@ -26,11 +28,19 @@ def saved_model(serving_folder):
 @pytest.mark.parametrize("loaded", ["tflite", "saved_model"])
 def test_a_signature_says_what_it_takes_and_gives(loaded, request):
     loaded = request.getfixturevalue(loaded)
-    assert list(loaded) == ["serving_default", "serve_bytes"]
+    assert list(loaded) == [
+        "serving_default",
+        "explain",
+        "sample",
+        "serve_bytes",
+    ]
     default = loaded["serving_default"]
     assert default.inputs == {"image": Tensor("float32", (None, 12, 10, 1))}
     assert default.outputs["class"] == Tensor("int32", (None,))
     assert default.outputs["location"] == Tensor("float32", (None, 2, 2))
+    assert loaded["sample"].inputs["noise"].shape[0] is None
+    squares = loaded["explain"].outputs["squares"]
+    assert squares == Tensor("float32", (None, 2, 1, 4))
     of_bytes = loaded["serve_bytes"]
     assert of_bytes.inputs == {"image_bytes": Tensor("bytes", (None,))}
     assert of_bytes.outputs == default.outputs
@@ -62,12 +72,46 @@ def test_files_are_read_as_predict_reads_them(tflite, serving_folder, tmp_path):
     )
 
 
+def small(*layers):
+    return keras.Sequential([*layers, keras.layers.Dense(3)])
+
+
+def exported(model, folder, shape, dtype):
+    file = folder / "model.tflite"
+    spec = tf.TensorSpec(shape, dtype)
+    export.export_tflite(model, file, image_spec=spec)
+    return signatures.load_signatures(file, "tflite")["serving_default"]
+
+
+def test_a_file_for_one_image_of_uint8_answers_any_number(tmp_path):
+    model = small(keras.Input((6, 6, 1)), keras.layers.Flatten())
+    default = exported(model, tmp_path, (1, 6, 6, 1), "uint8")
+    assert default.inputs == {"image": Tensor("uint8", (1, 6, 6, 1))}
+    images = np.arange(5 * 36, dtype="uint8").reshape(5, 6, 6, 1)
+    expected = keras.ops.softmax(model(images / np.float32(255)))
+    np.testing.assert_allclose(
+        default.run(image=images)["probabilities"], expected, atol=1e-6
+    )
+
+
+def test_a_free_side_is_named_as_such(tmp_path):
+    model = small(
+        keras.Input((None, 6, 1)), keras.layers.GlobalAveragePooling2D()
+    )
+    default = exported(model, tmp_path, (None, None, 6, 1), "float32")
+    assert default.inputs == {"image": Tensor("float32", (None, None, 6, 1))}
+    assert default.outputs["probabilities"] == Tensor("float32", (None, 3))
+    for height in (3, 9):
+        images = np.ones((2, height, 6, 1), "float32")
+        assert default.run(image=images)["class"].shape == (2,)
+
+
 def test_damaged_files_are_refused(serving_folder, tmp_path):
     content = (serving_folder / "model.tflite").read_bytes()
     damaged = tmp_path / "model.tflite"
     for part in (b"", content[: len(content) // 2], b"x" * 1000):
         damaged.write_bytes(part)
-        with pytest.raises(ValueError, match="damaged, or not a tflite"):
+        with pytest.raises(ValueError, match="damaged, or not a TFLite"):
             signatures.load_signatures(damaged, "tflite")
-    with pytest.raises(ValueError, match="damaged, or not a saved_model"):
+    with pytest.raises(ValueError, match="damaged, or not a SavedModel"):
         signatures.load_signatures(tmp_path, "saved_model")

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -107,6 +108,25 @@ def refuses(url):
         except ConnectionError:
             return True
         return False
+
+
+def test_a_later_worker_serves_the_file_that_was_there_at_the_start(
+    start_server, serving_folder, serving_images, tmp_path
+):
+    file = tmp_path / "model.tflite"
+    shutil.copy(serving_folder / "model.tflite", file)
+    with (
+        start_server("--workers", "1", folder=tmp_path) as served,
+        client.V1Client(served.url) as one,
+    ):
+        before = one.predict(serving_images)
+        # As an export does it: another file in its place.
+        (tmp_path / "other").write_bytes(b"another model")
+        (tmp_path / "other").replace(file)
+        os.kill(*served.workers, signal.SIGKILL)
+        after = one.predict(serving_images)
+        np.testing.assert_array_equal(after["location"], before["location"])
+        assert served.metric("keras_attention_workers_replaced_total") == 1
 
 
 def test_workers_end_with_the_server_even_if_it_is_killed(start_server):

@@ -29,10 +29,13 @@ FLOORS = {
 HEAVY = {
     "ai_edge_litert",
     "click",
+    "kserve",
     "matplotlib",
+    "prometheus_client",
     "sklearn",
     "tensorflow_datasets",
     "tensorflow_probability",
+    "uvicorn",
 }
 
 

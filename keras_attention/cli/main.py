@@ -9,6 +9,7 @@ import click
 
 from keras_attention_cli import (
     export_commands,
+    serving_commands,
     training_commands,
     web_command,
 )
@@ -64,6 +65,7 @@ for one in (
     training_commands.diagnose,
     export_commands.export,
     export_commands.predict,
+    serving_commands.serve,
     web_command.web,
     demo,
 ):

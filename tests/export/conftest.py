@@ -1,10 +1,20 @@
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.request
+
 import keras
 import numpy as np
+import psutil
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from sklearn import datasets
 
-from keras_attention import export, models
+from keras_attention import export, layers, models
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +105,84 @@ def operations():
         return {one["op_name"] for one in interpreter._get_ops_details()}
 
     return names
+
+
+@pytest.fixture(scope="session")
+def serving_folder(tmp_path_factory):
+    """An export of a small model that looks twice, made once; read only."""
+    keras.utils.set_random_seed(3)
+    model = models.ram(
+        (12, 10, 1),
+        num_glimpses=2,
+        glimpse_size=4,
+        core=keras.layers.SimpleRNNCell(8, "relu"),
+        glimpse_network=layers.GlimpseNetwork(4, 4, 8),
+    )
+    out = tmp_path_factory.mktemp("serving") / "exported"
+    directory = out / "saved_model" / "1"
+    directory.parent.mkdir(parents=True)
+    export.export_saved_model(model, directory)
+    export.export_tflite(model, out / "model.tflite")
+    return out
+
+
+@pytest.fixture(scope="session")
+def serving_images():
+    """What that model takes: five smooth images."""
+    y, x = np.mgrid[:12, :10] / 12
+    waves = [np.sin(k * x) * np.cos(k * y) for k in range(1, 6)]
+    return np.abs(np.array(waves, "float32"))[..., None]
+
+
+class Served:
+    """A server that runs in a process of its own."""
+
+    def __init__(self, folder, arguments, environment):
+        script = pathlib.Path(sys.executable).with_name("keras-attention")
+        command = [script, "serve", folder, "--port", "0", "--grpc-port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--json", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+
+    def wait_until_ready(self):
+        where = json.loads(self.process.stdout.readline())
+        self.url, self.grpc = where["url"], where["grpc"]
+
+    @property
+    def workers(self):
+        return {
+            child.pid for child in psutil.Process(self.process.pid).children()
+        }
+
+    def metric(self, name):
+        with urllib.request.urlopen(f"{self.url}/metrics") as answer:
+            text = answer.read().decode()
+        found = re.search(rf"^{name} (.*)$", text, re.MULTILINE)
+        return float(found[1])
+
+
+@pytest.fixture(scope="session")
+def start_server(serving_folder):
+    """A function that starts a server, for a with statement."""
+
+    @contextlib.contextmanager
+    def start(*arguments, folder=serving_folder, **environment):
+        served = Served(folder, arguments, environment)
+        try:
+            served.wait_until_ready()
+            yield served
+        finally:
+            served.process.kill()
+            served.process.communicate()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def served(start_server):
+    """A server of the small model that all tests share."""
+    with start_server() as running:
+        yield running

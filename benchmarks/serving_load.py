@@ -17,6 +17,7 @@ Everything ends after `--seconds` for each server, plus seconds to start.
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -83,7 +84,8 @@ class Tally:
     """What became of the requests."""
 
     def __init__(self):
-        self.latencies, self.errors, self.lost, self.seconds = [], 0, 0, 0.0
+        self.latencies, self.errors, self.lost = [], 0, 0
+        self.seconds = self.cpu_seconds = 0.0
 
     @property
     def throughput(self):
@@ -97,6 +99,7 @@ class Tally:
             "p50_ms": round(p50, 2),
             "p99_ms": round(p99, 2),
             "p99_over_p50": round(p99 / p50, 2),
+            "cpu_ms": round(1000 * self.cpu_seconds / len(self.latencies), 3),
             "errors": self.errors,
             "lost": self.lost,
         }
@@ -130,7 +133,8 @@ async def load(url, requests, expected, num_clients, seconds, tally, middle):
         client(url, requests, expected, i, start + seconds, tally)
         for i in range(num_clients)
     ]
-    asyncio.get_running_loop().call_later(seconds / 2, middle)
+    if middle:
+        asyncio.get_running_loop().call_later(seconds / 2, middle)
     await asyncio.gather(*clients)
     tally.seconds += time.perf_counter() - start
 
@@ -174,17 +178,21 @@ def request_of(url, image):
 
 
 def write_constant(folder, exported):
-    """A folder like `exported`, whose model answers without looking."""
+    """A folder like `exported`, whose model answers without looking.
+
+    It gives what the model there gives for black, so that answers are as long.
+    """
     import tensorflow as tf
 
-    card = json.loads((exported / "model_card.json").read_text("utf-8"))
-    outputs = {
-        name: tf.zeros(one["shape"][1:], one["dtype"])
-        for name, one in card["outputs"].items()
-    }
+    from keras_attention import export
+
+    model = export.load_exported(exported)
+    shape = [1, *model.input_shape]
+    black = model.predict(np.zeros(shape, "float32"))
+    outputs = {name: tf.constant(value[0]) for name, value in black.items()}
 
     @tf.function(
-        input_signature=[tf.TensorSpec(card["input"]["shape"], name="image")]
+        input_signature=[tf.TensorSpec([None, *shape[1:]], name="image")]
     )
     def answer(image):
         size = tf.shape(image)[:1]
@@ -224,6 +232,14 @@ def workers_of(process):
     return {child.pid for child in psutil.Process(process.pid).children()}
 
 
+def cpu_seconds(process):
+    """Of a server and its workers, those that have ended too."""
+    front = psutil.Process(process.pid)
+    return sum(front.cpu_times()[:4]) + sum(
+        sum(worker.cpu_times()[:2]) for worker in front.children()
+    )
+
+
 def metric(url, name):
     text = urllib.request.urlopen(f"{url}/metrics").read().decode()
     (line,) = (one for one in text.splitlines() if one.startswith(name + " "))
@@ -245,16 +261,17 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory() as folder:
         write_constant(pathlib.Path(folder), options.exported)
         with (
-            server(options.exported, options.workers) as (process, real),
-            server(folder, options.workers) as (_, constant),
+            server(options.exported, options.workers) as real,
+            server(folder, options.workers) as constant,
         ):
+            process, url = real
             before = workers_of(process)
             tallies = uvloop.run(
-                measure(options, images, process, real, constant)
+                measure(options, images, {"real": real, "constant": constant})
             )
             after = workers_of(process)
-            replaced = metric(real, "keras_attention_workers_replaced_total")
-            repeated = metric(real, "keras_attention_requests_repeated_total")
+            replaced = metric(url, "keras_attention_workers_replaced_total")
+            repeated = metric(url, "keras_attention_requests_repeated_total")
     for name, tally in tallies.items():
         print(json.dumps({"server": name, **tally.report()}))
     ratio = tallies["real"].throughput / tallies["constant"].throughput
@@ -271,19 +288,17 @@ def main(arguments=None):
     )
 
 
-async def measure(options, images, process, real, constant):
+async def measure(options, images, servers):
     """Loads both servers in turns; a tally of each."""
-    tallies = {"real": Tally(), "constant": Tally()}
-    urls = {"real": real, "constant": constant}
-    requests = {k: [request_of(u, i) for i in images] for k, u in urls.items()}
-    expected = {k: await answers(u, requests[k]) for k, u in urls.items()}
-
-    def kill_one():
-        os.kill(min(workers_of(process)), signal.SIGKILL)
-
+    tallies = {name: Tally() for name in servers}
+    requests, expected = {}, {}
+    for name, (_, url) in servers.items():
+        requests[name] = [request_of(url, image) for image in images]
+        expected[name] = await answers(url, requests[name])
     for number in range(options.rounds):
-        for name, url in urls.items():
+        for name, (process, url) in servers.items():
             kills = options.kill_worker and number == 0 and name == "real"
+            before = cpu_seconds(process)
             await load(
                 url,
                 requests[name],
@@ -291,9 +306,14 @@ async def measure(options, images, process, real, constant):
                 options.clients,
                 options.seconds / options.rounds,
                 tallies[name],
-                kill_one if kills else lambda: None,
+                functools.partial(kill_one, process) if kills else None,
             )
+            tallies[name].cpu_seconds += cpu_seconds(process) - before
     return tallies
+
+
+def kill_one(process):
+    os.kill(min(workers_of(process)), signal.SIGKILL)
 
 
 if __name__ == "__main__":

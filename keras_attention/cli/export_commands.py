@@ -105,32 +105,79 @@ def _table(card: dict) -> Iterator[str]:
         )
 
 
-@click.command()
+class _WithBeamOptions(click.Command):
+    """With --beam, what follows -- are options of Apache Beam."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        if "--beam" in args[:end]:
+            ctx.meta[BEAM_OPTIONS] = args[end + 1 :]
+            args = args[:end]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_WithBeamOptions)
 @click.argument("exported", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path), nargs=-1)
+@click.argument("images", nargs=-1)
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     help="PNG file to draw where it looked.",
 )
+@click.option(
+    "--beam",
+    is_flag=True,
+    help="Read any number of images with Apache Beam, into the folder --out.",
+)
+@click.option("--out", help="With --beam: folder to write.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="With --beam: processes on this machine.",
+)
 @json_option
+@click.pass_context
 def predict(
+    context: click.Context,
     exported: Path,
-    images: tuple[Path, ...],
+    images: tuple[str, ...],
     picture: Path | None,
+    beam: bool,
+    out: str | None,
+    workers: int,
     as_json: bool,
 ) -> None:
     """Read IMAGES (PNG or JPEG) with an EXPORTED model.
 
     EXPORTED is the folder that `export` wrote, its TFLite file, or its
     SavedModel.
+
+    With --beam the SavedModel is taken. IMAGES are then also folders, patterns
+    such as 'scans/**.png', and @FILE, a text file with a path on each line.
+    The answers are in OUT/predictions.jsonl, images that cannot be read in
+    OUT/failures.jsonl, together a line for each image. A run that was killed
+    goes on when it is started again. Options of Apache Beam follow after --:
+
+    keras-attention predict exported scans --beam --out answers
+    -- --runner=FlinkRunner --flink_master=HOST:PORT
     """
     if not images:
         raise click.UsageError("Give at least one image.")
+    if beam:
+        if not out or picture:
+            raise click.UsageError("--beam needs --out, and draws no --picture.")
+        options = context.meta[BEAM_OPTIONS]
+        _predict_with_beam(exported, images, out, workers, options, as_json)
+        return
+    if out:
+        raise click.UsageError("--out is for --beam.")
     with command(as_json):
         from keras_attention_cli.jobs import predict_files
 
-        predictions = predict_files(exported, images, picture)
+        files = [Path(image) for image in images]
+        predictions = predict_files(exported, files, picture)
     if as_json:
         click.echo(json.dumps({"predictions": predictions}))
         return

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    StandardOptions,
+)
 
 from ..predict import load_exported_saved_model
 from .handler import SavedModelHandler
@@ -61,7 +64,9 @@ def predict_images(
     start = time.perf_counter()
     files = image_files(images)
     model = load_exported_saved_model(Path(exported).resolve())
+    _check_size(model.input_shape)
     options = PipelineOptions([*_direct(num_workers), *beam_options])
+    _check_options(options)
     pipeline = beam.Pipeline(options=options)
 
     output = Output(_absolute(out))
@@ -83,6 +88,14 @@ def predict_images(
     }
 
 
+def _check_size(shape: tuple[int | None, ...]) -> None:
+    if None in shape:
+        raise ValueError(
+            "The model takes images of any size, which cannot be put into "
+            f"batches: export it with one size. Received: {shape}"
+        )
+
+
 def _direct(num_workers: int) -> list[str]:
     """Options of the DirectRunner; other runners ignore them."""
     if num_workers < 1:
@@ -93,10 +106,28 @@ def _direct(num_workers: int) -> list[str]:
     return [
         f"--direct_num_workers={num_workers}",
         f"--direct_running_mode={mode}",
-        # Keeps it from fetching Prism, a program that would take its place
-        # and has no worker processes, from the network. There is no trigger.
+        # There is no trigger. This keeps it from fetching Prism from the
+        # network, a program that would take its place, without processes.
         "--allow_unsafe_triggers",
+        "--default_sdk_harness_log_level=ERROR",
     ]
+
+
+def _check_options(options: PipelineOptions) -> None:
+    """Raises `ValueError` for options that no one would read.
+
+    Runners on other machines are told of all, also those unknown here.
+    """
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    if not runner.endswith("DirectRunner"):
+        return
+    given = options.get_all_options(retain_unknown_options=True)
+    unknown = given.keys() - options.get_all_options().keys()
+    if unknown:
+        raise ValueError(
+            "Apache Beam's DirectRunner has no such option. Received: "
+            f"{', '.join(sorted(unknown))}"
+        )
 
 
 def _run(pipeline: beam.Pipeline) -> None:

@@ -7,6 +7,11 @@ from typing import Any
 
 import click
 
+from keras_attention_cli.batches import (
+    BEAM_OPTIONS,
+    WithBeamOptions,
+    predict_batch,
+)
 from keras_attention_cli.command import (
     command,
     data_dir_option,
@@ -105,18 +110,7 @@ def _table(card: dict) -> Iterator[str]:
         )
 
 
-class _WithBeamOptions(click.Command):
-    """With --beam, what follows -- are options of Apache Beam."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        end = args.index("--") if "--" in args else len(args)
-        if "--beam" in args[:end]:
-            ctx.meta[BEAM_OPTIONS] = args[end + 1 :]
-            args = args[:end]
-        return super().parse_args(ctx, args)
-
-
-@click.command(cls=_WithBeamOptions)
+@click.command(cls=WithBeamOptions)
 @click.argument("exported", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1)
 @click.option(
@@ -138,9 +132,7 @@ class _WithBeamOptions(click.Command):
     help="With --beam: processes on this machine.",
 )
 @json_option
-@click.pass_context
 def predict(
-    context: click.Context,
     exported: Path,
     images: tuple[str, ...],
     picture: Path | None,
@@ -166,12 +158,14 @@ def predict(
     if not images:
         raise click.UsageError("Give at least one image.")
     if beam:
-        if not out or picture:
-            raise click.UsageError("--beam needs --out, and draws no --picture.")
-        options = context.meta[BEAM_OPTIONS]
-        _predict_with_beam(exported, images, out, workers, options, as_json)
+        if out is None or picture is not None:
+            raise click.UsageError("--beam needs --out; it draws no --picture.")
+        with command(as_json):
+            options = click.get_current_context().meta[BEAM_OPTIONS]
+            done = predict_batch(exported, images, out, workers, options)
+        print_values(done, as_json)
         return
-    if out:
+    if out is not None:
         raise click.UsageError("--out is for --beam.")
     with command(as_json):
         from keras_attention_cli.jobs import predict_files

@@ -1,11 +1,12 @@
 """Which image files a person means by folders, patterns and lists."""
 
-import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
+
+from .filesystem import matching
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -39,38 +40,28 @@ def image_files(images: Iterable[str | Path]) -> list[str]:
 def _files(image: str) -> list[str]:
     if image.startswith("@"):
         return _listed(image[1:])
-    if os.path.isdir(image):
-        # Beam's `**` takes at least a name, and so does not end with `/`.
-        return _images_below(os.path.join(image, ""))
-    if "://" in image and image.endswith("/"):
-        return _images_below(image)
+    is_remote = "://" in image
+    if os.path.isdir(image) or (is_remote and image.endswith("/")):
+        found = matching(image, "**")
+        return [path for path in found if path.lower().endswith(SUFFIXES)]
     if FileSystems.exists(image):
         return [image]
-    found = _matching(image)
-    if not found:
+    (matched,) = FileSystems.match([image])
+    if not matched.metadata_list:
         raise ValueError(
             "There is no such file or folder, and no file matches it as a "
             f"pattern. Received: {image!r}"
         )
-    return found
-
-
-def _images_below(folder: str) -> list[str]:
-    found = _matching(glob.escape(folder) + "**")
-    return [path for path in found if path.lower().endswith(SUFFIXES)]
-
-
-def _matching(pattern: str) -> list[str]:
-    (found,) = FileSystems.match([pattern])
-    return sorted(metadata.path for metadata in found.metadata_list)
+    return sorted(metadata.path for metadata in matched.metadata_list)
 
 
 def _listed(file: str) -> list[str]:
     try:
         with FileSystems.open(file) as content:
-            lines = content.read().decode("utf-8").splitlines()
+            lines = content.read().decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"The list of images cannot be read. Received: {file!r}; {error}"
         ) from error
-    return [line for line in lines if line.strip()]
+    # A name may hold what `splitlines` takes for the end of a line.
+    return [line.removesuffix("\r") for line in lines if line.strip()]

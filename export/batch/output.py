@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from apache_beam.io.filesystems import FileSystems
 
-from .parts import INCOMPLETE, Parts, matching, write_whole
+from .filesystem import INCOMPLETE, matching, write_whole
+from .parts import Parts
 
 PREDICTIONS, FAILURES = "predictions.jsonl", "failures.jsonl"
 

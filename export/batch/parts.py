@@ -1,15 +1,15 @@
 """The parts of an unfinished output: each is written whole or not at all."""
 
-import glob
 import json
 import uuid
 from collections.abc import Iterable
 
 from apache_beam.io.filesystems import FileSystems
 
+from .filesystem import matching, write_whole
+
 # After a run was killed each worker reads at most so many images again.
 PART_SIZE = 256
-INCOMPLETE = ".incomplete"
 
 
 class Parts:
@@ -90,19 +90,3 @@ class Parts:
 
     def _owners(self) -> list[str]:
         return matching(self.folder, "run-*.json")
-
-
-def matching(folder: str, pattern: str) -> list[str]:
-    """Paths of the files in a folder that match a pattern, in order."""
-    pattern = FileSystems.join(glob.escape(folder), pattern)
-    (found,) = FileSystems.match([pattern])
-    return sorted(metadata.path for metadata in found.metadata_list)
-
-
-def write_whole(path: str, lines: Iterable[str]) -> None:
-    """Writes lines beside their place, then puts them there."""
-    incomplete = path + INCOMPLETE
-    with FileSystems.create(incomplete) as file:
-        for line in lines:
-            file.write(line.encode() + b"\n")
-    FileSystems.rename([incomplete], [path])

@@ -1,6 +1,5 @@
 """The steps that images take through Apache Beam, on whichever runner."""
 
-import glob
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 
 from ..images import read_image
+from .filesystem import literal
 from .handler import SavedModelHandler
 from .parts import PART_SIZE, Parts
 
@@ -42,7 +42,7 @@ def add_steps(
     read = (
         pipeline
         # Graphs that hold a long list are too large for some runners.
-        | "Paths" >> beam.io.ReadFromText(glob.escape(parts.write_list(files)))
+        | "Paths" >> beam.io.ReadFromText(literal(parts.write_list(files)))
         | "Spread" >> beam.Reshuffle()
         | "Read" >> beam.ParDo(_Read(shape)).with_outputs(FAILED, main="images")
     )

@@ -62,12 +62,12 @@ def predict_images(
             something else.
     """
     start = time.perf_counter()
-    files = image_files(images)
-    model = load_exported_saved_model(Path(exported).resolve())
-    _check_size(model.input_shape)
     options = PipelineOptions([*_direct(num_workers), *beam_options])
     _check_options(options)
     pipeline = beam.Pipeline(options=options)
+    files = image_files(images)
+    model = load_exported_saved_model(Path(exported).resolve())
+    _check_size(model.input_shape)
 
     output = Output(_absolute(out))
     done = output.take_over(_digest(model.path))

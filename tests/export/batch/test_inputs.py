@@ -31,12 +31,12 @@ def test_two_stars_look_into_subfolders(folder):
 
 def test_a_list_is_taken_line_by_line_whether_its_files_exist(tmp_path):
     file = tmp_path / "list.txt"
-    file.write_text("b.png\n\na.png\r\nb.png\nmissing/ü.jpg\n", "utf-8")
+    file.write_text("b.png\n\na.png\r\nb.png\nmissing/ü\x0b.jpg\n", "utf-8")
     assert image_files([f"@{file}"]) == [
         "b.png",
         "a.png",
         "b.png",
-        "missing/ü.jpg",
+        "missing/ü\x0b.jpg",
     ]
 
 

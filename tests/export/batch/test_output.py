@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import pytest
 
@@ -16,7 +17,8 @@ def started(folder):
 
 
 def lines_of(file):
-    return [json.loads(one) for one in open(file, encoding="utf-8")]
+    text = pathlib.Path(file).read_text("utf-8")
+    return [json.loads(one) for one in text.splitlines()]
 
 
 def test_each_file_has_a_line_in_the_order_of_the_files(tmp_path):

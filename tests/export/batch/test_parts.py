@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from keras_attention.export.batch.parts import Parts, write_whole
+from keras_attention.export.batch.parts import Parts
 
 
 def line(image, **values):
@@ -63,15 +63,3 @@ def test_nothing_is_left_of_a_folder_that_is_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(RuntimeError, match="This run is over"):
         parts.write("answers", [line("b")])
-
-
-def test_a_file_is_not_there_before_all_of_it_is_written(tmp_path):
-    path = tmp_path / "file"
-
-    def lines():
-        yield "one"
-        assert not path.exists()
-        yield "two"
-
-    write_whole(str(path), lines())
-    assert path.read_text() == "one\ntwo\n"

@@ -2,9 +2,10 @@
 
      ./predict exported/saved_model/1 digit.pgm
 
-   The image is a binary PGM (one channel) or PPM (three) of the model's size,
-   with values to 255. Each output is a line: its name, its numbers.
-   TensorFlow's library and headers come inside its pip package. To build:
+   The model takes float32 of one size, as exports do by default, the image is
+   a binary PGM (one channel) or PPM (three) of that size with values to 255.
+   Each output is a line: its name, its numbers. TensorFlow's library and its
+   headers come inside the pip package. To build:
 
      TF=$(python -c 'import tensorflow as tf; print(tf.sysconfig.get_lib())')
      c++ -std=c++17 predict.cc -o predict -I"$TF/include" -L"$TF" \

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -12,7 +12,9 @@ MAX_PIXELS = 50_000_000
 MODES = {1: "L", 3: "RGB"}
 
 
-def read_image(file: str | Path, shape: tuple[int, int, int]) -> np.ndarray:
+def read_image(
+    file: str | Path | BinaryIO, shape: tuple[int, int, int]
+) -> np.ndarray:
     """Reads a PNG or JPEG file.
 
     Colours become grey, or grey becomes colours, as the model needs; what is
@@ -23,7 +25,7 @@ def read_image(file: str | Path, shape: tuple[int, int, int]) -> np.ndarray:
     black needs that.
 
     Args:
-        file: the file.
+        file: the file, or one that is open.
         shape: (H, W, C) of the model's images, with one or three channels.
 
     Returns:
@@ -54,9 +56,15 @@ def read_image(file: str | Path, shape: tuple[int, int, int]) -> np.ndarray:
     except Exception as error:
         raise ValueError(
             "The file is missing, damaged, too large, or neither PNG nor "
-            f"JPEG. Received: {str(file)!r}; {error}"
+            f"JPEG. Received: {_name(file)!r}; {error}"
         ) from error
     return _fitted(pixels, height, width)
+
+
+def _name(file: str | Path | BinaryIO) -> str:
+    if isinstance(file, (str, Path)):
+        return str(file)
+    return str(getattr(file, "name", "an open file"))
 
 
 def _check_size(size: tuple[int, int]) -> None:

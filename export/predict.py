@@ -155,14 +155,41 @@ def load_exported(
     if file.is_file():
         card = _read_card(path)
         return ExportedModel(file, load_tflite(file, num_threads), card)
-    versions = saved_model_versions(path)
-    if versions:
-        newest = path / "saved_model" / str(versions[-1])
-        return ExportedModel(newest, load_saved_model(newest), _read_card(path))
+    if saved_model_versions(path):
+        return load_exported_saved_model(path)
     raise ValueError(
         "The folder holds neither model.tflite nor a SavedModel. Received: "
         f"path={str(path)!r}"
     )
+
+
+def load_exported_saved_model(path: str | Path) -> ExportedModel:
+    """Loads an exported SavedModel, also where there is a TFLite file.
+
+    Args:
+        path: an export folder, whose newest SavedModel is taken, or the
+            folder of a SavedModel.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if it holds no SavedModel of this package, or a damaged
+            one.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            "There is no exported model: give a folder that `keras-attention "
+            f"export` wrote, or a SavedModel. Received: path={str(path)!r}"
+        )
+    if (path / "saved_model.pb").exists():
+        return ExportedModel(path, load_saved_model(path))
+    versions = saved_model_versions(path)
+    if not versions:
+        raise ValueError(
+            f"There is no SavedModel there. Received: path={str(path)!r}"
+        )
+    newest = path / "saved_model" / str(versions[-1])
+    return ExportedModel(newest, load_saved_model(newest), _read_card(path))
 
 
 def checked_images(images: Any, shape: tuple[int | None, ...]) -> np.ndarray:

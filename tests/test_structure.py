@@ -28,6 +28,7 @@ FLOORS = {
 
 HEAVY = {
     "ai_edge_litert",
+    "apache_beam",
     "click",
     "kserve",
     "matplotlib",

@@ -7,6 +7,11 @@ from typing import Any
 
 import click
 
+from keras_attention_cli.batches import (
+    BEAM_OPTIONS,
+    WithBeamOptions,
+    predict_batch,
+)
 from keras_attention_cli.command import (
     command,
     data_dir_option,
@@ -105,32 +110,68 @@ def _table(card: dict) -> Iterator[str]:
         )
 
 
-@click.command()
+@click.command(cls=WithBeamOptions)
 @click.argument("exported", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path), nargs=-1)
+@click.argument("images", nargs=-1)
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     help="PNG file to draw where it looked.",
 )
+@click.option(
+    "--beam",
+    is_flag=True,
+    help="Read any number of images with Apache Beam, into the folder --out.",
+)
+@click.option("--out", help="With --beam: folder to write.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="With --beam: processes on this machine.",
+)
 @json_option
 def predict(
     exported: Path,
-    images: tuple[Path, ...],
+    images: tuple[str, ...],
     picture: Path | None,
+    beam: bool,
+    out: str | None,
+    workers: int,
     as_json: bool,
 ) -> None:
     """Read IMAGES (PNG or JPEG) with an EXPORTED model.
 
     EXPORTED is the folder that `export` wrote, its TFLite file, or its
     SavedModel.
+
+    With --beam the SavedModel is taken. IMAGES are then also folders, patterns
+    such as 'scans/**.png', and @FILE, a text file with a path on each line.
+    The answers are in OUT/predictions.jsonl, images that cannot be read in
+    OUT/failures.jsonl, together a line for each image. A run that was killed
+    goes on when it is started again. Options of Apache Beam follow after --:
+
+    keras-attention predict exported scans --beam --out answers
+    -- --runner=FlinkRunner --flink_master=HOST:PORT
     """
     if not images:
         raise click.UsageError("Give at least one image.")
+    if beam:
+        if out is None or picture is not None:
+            raise click.UsageError("--beam needs --out; it draws no --picture.")
+        with command(as_json):
+            options = click.get_current_context().meta[BEAM_OPTIONS]
+            done = predict_batch(exported, images, out, workers, options)
+        print_values(done, as_json)
+        return
+    if out is not None:
+        raise click.UsageError("--out is for --beam.")
     with command(as_json):
         from keras_attention_cli.jobs import predict_files
 
-        predictions = predict_files(exported, images, picture)
+        files = [Path(image) for image in images]
+        predictions = predict_files(exported, files, picture)
     if as_json:
         click.echo(json.dumps({"predictions": predictions}))
         return

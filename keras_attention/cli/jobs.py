@@ -128,21 +128,12 @@ def predict_files(
         [export.read_image(file, model.input_shape) for file in files]
     )
     outputs = model.predict(images)
-    predictions = []
-    for i, file in enumerate(files):
-        index = int(outputs["class"][i])
-        answer = {
-            "image": str(file),
-            "class": index,
-            "label": model.labels[index] if model.labels else str(index),
-            "probability": float(outputs["probabilities"][i, index]),
-        }
-        if "location" in outputs:
-            # Where it stopped early the last place is repeated.
-            stops = "num_glimpses" in outputs
-            taken = outputs["num_glimpses"][i] if stops else None
-            answer["location"] = outputs["location"][i, :taken].tolist()
-        predictions.append(answer)
+    predictions = [
+        {"image": str(file), **answer}
+        for file, answer in zip(
+            files, export.answers(outputs, model.labels), strict=True
+        )
+    ]
     if picture:
         figure = _figure(model, images, outputs.get("location"), predictions)
         write_whole(picture, plots.png(figure))

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,6 +39,15 @@ def test_a_jpeg_is_read(tmp_path):
     file = saved(tmp_path / "a.jpg", pixels, quality=95)
     image = read_image(file, (8, 8, 3))
     np.testing.assert_allclose(image[4, 4], [1, 0, 0], atol=0.02)
+
+
+def test_a_file_that_is_open_is_read_like_one_by_its_name(tmp_path):
+    file = saved(tmp_path / "a.png", GREY)
+    with open(file, "rb") as content:
+        image = read_image(content, (2, 2, 1))
+    np.testing.assert_array_equal(image, read_image(file, (2, 2, 1)))
+    with pytest.raises(ValueError, match="neither PNG.*'an open file'"):
+        read_image(io.BytesIO(b"no picture"), (2, 2, 1))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.export import export_tflite, load_exported, references
+from keras_attention.export import (
+    export_tflite,
+    load_exported,
+    load_exported_saved_model,
+    references,
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +56,23 @@ def test_without_a_tflite_file_the_newest_saved_model_is_taken(
             out / "saved_model" / "1", out / "saved_model" / version
         )
     assert load_exported(out).path.name == "10"
+    assert load_exported_saved_model(out).path.name == "10"
     assert load_exported(out).labels is not None
+
+
+def test_the_saved_model_can_be_taken_where_there_is_a_tflite_file(exported):
+    loaded = load_exported_saved_model(exported)
+    assert loaded.format == "saved_model"
+    assert loaded.labels == [str(digit) for digit in range(10)]
+    alone = load_exported_saved_model(exported / "saved_model" / "1")
+    assert alone.path == loaded.path
+
+
+def test_a_folder_without_a_saved_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no SavedModel"):
+        load_exported_saved_model(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no exported model.*nowhere"):
+        load_exported_saved_model(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("kind", KINDS)

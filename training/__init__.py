@@ -2,7 +2,8 @@
 
 from .attention_board import AttentionBoard
 from .callbacks import EntropySchedule, StddevSchedule
-from .canvases import Canvas, CanvasSet, fixed_set, training_dataset
+from .canvas_sets import CanvasSet, fixed_set, training_dataset
+from .canvases import Canvas
 from .diagnosis import Diagnosis, diagnose
 from .diagnosis_page import write_diagnosis
 from .digits import Digits, load_digits
@@ -10,9 +11,11 @@ from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
 from .looking import Looked, look
 from .run_folder import RunError, RunFolder
 from .train import resume, train
+from .warps import BentCanvas, StretchedCanvas, TurnedCanvas
 
 __all__ = [
     "AttentionBoard",
+    "BentCanvas",
     "Canvas",
     "CanvasSet",
     "Diagnosis",
@@ -22,6 +25,8 @@ __all__ = [
     "RunError",
     "RunFolder",
     "StddevSchedule",
+    "StretchedCanvas",
+    "TurnedCanvas",
     "diagnose",
     "evaluate",
     "evaluate_run",

@@ -13,7 +13,7 @@ from keras_attention import models
 from keras_attention.layers.until_sure import checked_threshold
 
 from . import recipes
-from .canvases import CanvasSet, fixed_set
+from .canvas_sets import CanvasSet, fixed_set
 from .digits import Digits, load_digits
 from .recipe import Recipe
 from .run_folder import RunFolder

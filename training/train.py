@@ -9,7 +9,8 @@ import keras
 
 from . import recipes
 from .callbacks import Checkpoint, Seconds, StddevSchedule
-from .canvases import training_dataset
+from .canvas_sets import training_dataset
+from .commit import commit
 from .digits import Digits, load_digits
 from .evaluate import evaluate, held_out_set
 from .recipe import Recipe
@@ -55,6 +56,7 @@ def train(
             "seed": seed,
             "epochs": epochs,
             "data_dir": data_dir,
+            "commit": commit(),
             "started": datetime.datetime.now().isoformat(timespec="seconds"),
             "versions": {
                 package: version(package)
@@ -140,20 +142,29 @@ def _run(
         validation_data=(validation.images, validation.labels),
         validation_batch_size=min(1000, len(validation.labels)),
         verbose=verbose,
-        callbacks=[
-            Seconds(),
-            StddevSchedule(*recipe.stddev, epochs=config["epochs"]),
-            Checkpoint(run, done),
-            keras.callbacks.TensorBoard(
-                str(run / "tensorboard"), write_graph=False
-            ),
-        ],
+        callbacks=_callbacks(run, recipe, config["epochs"], done),
     )
     model.load_weights(run / "best.weights.h5")
     run.write("model.keras", model.save)
     results = _results(run, recipe, model, digits["test"], verbose)
     run.write_json("results.json", results)
     return results
+
+
+def _callbacks(
+    run: RunFolder, recipe: Recipe, epochs: int, done: int
+) -> list[keras.callbacks.Callback]:
+    schedules = []
+    if recipe.stddev is not None:
+        schedules.append(StddevSchedule(*recipe.stddev, epochs=epochs))
+    return [
+        Seconds(),
+        *schedules,
+        Checkpoint(run, done),
+        keras.callbacks.TensorBoard(
+            str(run / "tensorboard"), write_graph=False
+        ),
+    ]
 
 
 def _results(

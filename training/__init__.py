@@ -9,8 +9,10 @@ from .diagnosis_page import write_diagnosis
 from .digits import Digits, load_digits
 from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
 from .looking import Looked, look
+from .preset_files import write_preset
 from .run_folder import RunError, RunFolder
 from .train import resume, train
+from .trained import Trained, load_trained
 from .warps import BentCanvas, StretchedCanvas, TurnedCanvas
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "RunFolder",
     "StddevSchedule",
     "StretchedCanvas",
+    "Trained",
     "TurnedCanvas",
     "diagnose",
     "evaluate",
@@ -33,10 +36,12 @@ __all__ = [
     "fixed_set",
     "load_digits",
     "load_test_set",
+    "load_trained",
     "look",
     "resume",
     "train",
     "training_dataset",
     "until_sure_curve",
     "write_diagnosis",
+    "write_preset",
 ]

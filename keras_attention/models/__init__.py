@@ -5,6 +5,11 @@ from keras_attention.models.every_step import every_step
 from keras_attention.models.image_classifier import ImageClassifier
 from keras_attention.models.image_model import ImageModel
 from keras_attention.models.policy_pretraining import PolicyPretraining
+from keras_attention.models.preset import (
+    from_preset,
+    preset_card,
+    preset_names,
+)
 from keras_attention.models.ram import ram
 from keras_attention.models.reinforce_model import ReinforceModel
 from keras_attention.models.st_cnn import digit_reader, st_cnn
@@ -18,6 +23,9 @@ __all__ = [
     "ReinforceModel",
     "digit_reader",
     "every_step",
+    "from_preset",
+    "preset_card",
+    "preset_names",
     "ram",
     "st_cnn",
     "until_sure",

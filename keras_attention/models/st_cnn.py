@@ -12,7 +12,6 @@ def st_cnn(
     crop_shape=(24, 24),
     transform="affine",
     bounds=(0.2, 1.5),
-    localization_gradient=0.1,
     localization=None,
     reader=None,
     name="st_cnn",
@@ -23,9 +22,9 @@ def st_cnn(
     with `compile` and `fit`, as any Keras model.
 
     By default the localization network is two convolutions with strides on
-    the halved image. Its 32 features are divided by 10, so that crops move as
-    at a tenth of the learning rate, also with optimizers that, like Adam, do
-    not feel the size of a gradient.
+    the halved image and a dense layer. Each is normalized before its ReLU:
+    while the reader can not read yet, the gradient that comes through the crop
+    would otherwise drive the features to where they are 0 for every image.
 
     Args:
         input_shape: (H, W, C) of the images.
@@ -33,7 +32,6 @@ def st_cnn(
         crop_shape: (H', W') of the crop.
         transform: of the `SpatialTransformer`.
         bounds: its (min_scale, max_scale).
-        localization_gradient: its factor on the gradient.
         localization: layer, images to features; by default as above.
         reader: layer, crops to features (B, D); by default `digit_reader()`.
         name: name of the model.
@@ -60,7 +58,6 @@ def st_cnn(
         transform,
         antialias=True,
         bounds=bounds,
-        localization_gradient=localization_gradient,
         name="transformer",
     )(images)
     features = (reader or digit_reader())(crops)
@@ -70,18 +67,19 @@ def st_cnn(
     return ImageModel(images, scores, name=name)
 
 
-def digit_reader(dropout=0.4, name="reader"):
+def digit_reader(units=96, dropout=0.4, name="reader"):
     """The convolutional network that reads digits of about 20x20 pixels.
 
     Pooling comes before normalization and activation, which are then a
     quarter of the work.
 
     Args:
+        units: number of features, D.
         dropout: share of the features that training leaves out, twice.
         name: name of the network.
 
     Returns:
-        A `keras.Sequential`, images (B, H, W, C) to features (B, 96).
+        A `keras.Sequential`, images (B, H, W, C) to features (B, D).
 
     Example:
     >>> digit_reader()(np.zeros((2, 24, 24, 1), "float32")).shape
@@ -95,7 +93,7 @@ def digit_reader(dropout=0.4, name="reader"):
             *_convolution(64),
             keras.layers.Flatten(),
             keras.layers.Dropout(dropout),
-            keras.layers.Dense(96, "relu"),
+            keras.layers.Dense(units, "relu"),
             keras.layers.Dropout(dropout),
         ],
         name=name,
@@ -123,7 +121,6 @@ def _localization():
             keras.layers.Dense(32, use_bias=False),
             keras.layers.BatchNormalization(),
             keras.layers.ReLU(),
-            keras.layers.Rescaling(0.3),
         ],
         name="localization",
     )

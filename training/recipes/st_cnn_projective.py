@@ -22,7 +22,6 @@ RECIPE = Recipe(
     network=network,
     epochs=40,
     steps_per_epoch=430,
-    learning_rate=2e-3,
     stddev=None,
     jit_compile=False,
 )

@@ -21,10 +21,12 @@ class Trained:
         recipe: What it was trained by.
         data_dir: Folder of TFDS it was trained with, or None.
         policy: Where it was made to look in training, or None.
+        facts: What a model card says of it.
     """
 
     model: keras.Model
     recipe: Recipe
+    facts: dict
     data_dir: str | None = None
     policy: str | None = None
 
@@ -42,9 +44,7 @@ def load_trained(source: str | Path) -> Trained:
     """
     if not Path(source).exists():
         if str(source) in models.preset_names():
-            card = models.preset_card(str(source))
-            model = models.from_preset(str(source))
-            return Trained(model, recipes.get(card["recipe"]))
+            return _preset(str(source))
         raise RunError(
             f"There is no run folder {source}, nor a preset of this name. "
             f"Presets: {', '.join(models.preset_names())}"
@@ -53,5 +53,25 @@ def load_trained(source: str | Path) -> Trained:
     config = run.config()
     recipe = recipes.get(config["recipe"])
     return Trained(
-        run.model(), recipe, config["data_dir"], config.get("policy")
+        run.model(),
+        recipe,
+        _facts(recipe, config["seed"], run.results()),
+        config["data_dir"],
+        config.get("policy"),
     )
+
+
+def _preset(name: str) -> Trained:
+    card = models.preset_card(name)
+    recipe = recipes.get(card["recipe"])
+    facts = _facts(recipe, card["seed"], card["results"])
+    return Trained(models.from_preset(name), recipe, facts)
+
+
+def _facts(recipe: Recipe, seed: int, results: dict) -> dict:
+    return {
+        "recipe": recipe.name,
+        "summary": recipe.summary,
+        "seed": seed,
+        "results": results,
+    }

@@ -1,6 +1,9 @@
 import json
+import os
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from keras_attention import models, training
 from keras_attention.models import preset
@@ -52,3 +55,19 @@ def test_a_damaged_preset_is_not_evaluated(presets):
     (presets / "tiny.json").write_text(text)
     with pytest.raises(ValueError, match="SHA-256"):
         training.evaluate_run("tiny")
+
+
+@pytest.mark.parametrize("name", models.preset_names())
+def test_a_thousand_digits_agree_with_the_card(name):
+    found = training.load_trained(name)
+    if found.recipe.source == "mnist" and not os.environ.get("TFDS_DATA_DIR"):
+        pytest.skip("TFDS_DATA_DIR is not set")
+    test = training.load_test_set(found.recipe)
+    chosen = np.random.RandomState(0).permutation(len(test.labels))[:1000]
+    some = training.CanvasSet(
+        test.images[chosen], test.labels[chosen], test.boxes[chosen]
+    )
+    figures = training.evaluate(found.model, some, verbose=0)
+    expected = models.preset_card(name)["results"]["error_percent"] / 100
+    low, high = stats.binom.interval(0.999, 1000, expected)
+    assert low <= 10 * figures["error_percent"] <= high

@@ -1,8 +1,8 @@
 """Sets of canvases: endless new ones to train on, and fixed ones to test on.
 
 What a digit becomes is up to a canvas: `Canvas` puts it among pieces of other
-digits, the canvases of `warps` turn, stretch and bend it, `RowCanvas` holds
-several. Sets are made of any of them, by explicit seeds.
+digits, the canvases of `warps` turn, stretch and bend it. Sets are made of any
+of them, by explicit seeds.
 """
 
 import hashlib

@@ -62,6 +62,19 @@ be read.
 | preset | compared with | error % | parameters | images seen | CPU |
 |---|---|---|---|---|---|
 """
+ELSEWHERE = {
+    "sampled": "at places sampled around those it learned",
+    "random": "at random places",
+    "center": "at the centre",
+    "oracle": "where the digit is",
+}
+VERDICTS = """
+## Looking or reading
+
+What `keras-attention diagnose NAME` says of each; see [how it
+decides](diagnosis.md).
+
+"""
 MADE = """
 ## How each was made
 
@@ -74,6 +87,8 @@ def page(cards):
     """The page, in Markdown, of a list of cards."""
     parts = [TEXT, HEADER, *(row(card) for card in cards), CONTROLS]
     parts += [line for card in cards for line in control_rows(card)]
+    parts.append(VERDICTS)
+    parts += [f"- `{card['name']}`: {card['verdict']}\n" for card in cards]
     parts.append(MADE)
     parts += [
         f"| `{card['name']}` | `{card['command']}` | `{card['commit'][:12]}` "
@@ -114,7 +129,7 @@ def control_rows(card):
     """The lines of what a preset is compared with."""
     name = f"`{card['name']}`"
     for policy, percent in card["elsewhere"].items():
-        what = f"itself, looking by the policy `{policy}`"
+        what = f"itself, looking {ELSEWHERE[policy]}"
         yield line((name, what, f"{percent:.2f}", "", "", ""))
     for run in card["controls"]:
         what = f"`{run['recipe']}`"

@@ -7,10 +7,11 @@ from pathlib import Path
 import keras
 
 from keras_attention import layers
-from keras_attention.models.hard_attention import hard_attention
 from keras_attention.models.preset import sha256
 
 from . import recipes
+from .canvas_sets import CanvasSet
+from .diagnosis import diagnose
 from .evaluate import evaluate, load_test_set
 from .run_folder import RunError, RunFolder
 
@@ -81,11 +82,7 @@ def write_preset(
         "versions": config["versions"],
         "results": results,
         **_looking(model),
-        "elsewhere": {
-            policy: evaluate(model, test, policy, verbose=0)["error_percent"]
-            for policy in ("random", "center")
-            if hard_attention(model)
-        },
+        **_elsewhere(model, test),
         "other_seeds": seeds,
         "controls": [_told(control) for control in controls],
         "sha256": sha256(file),
@@ -138,6 +135,19 @@ def _other_seed(path: str | Path, config: dict) -> dict:
 def _told(path: str | Path) -> dict:
     results = RunFolder(path).results()
     return {name: results[name] for name in TOLD if name in results}
+
+
+def _elsewhere(model: keras.Model, test: CanvasSet) -> dict:
+    """What it makes of other places than it learned, and what that says."""
+    diagnosis = diagnose(model, test)
+    return {
+        "elsewhere": {
+            policy: figures["percent"]
+            for policy, figures in diagnosis["policies"].items()
+            if policy != "learned"
+        },
+        "verdict": diagnosis["verdict"]["sentence"],
+    }
 
 
 def _looking(model: keras.Model) -> dict:

@@ -1,10 +1,11 @@
+import dataclasses
 import json
 import zipfile
 
 import keras
 import pytest
 
-from keras_attention import training
+from keras_attention import models, training
 from keras_attention.models import preset
 from keras_attention.training import preset_files, recipes
 
@@ -34,10 +35,11 @@ def test_a_card_tells_how_the_model_was_made_and_what_it_reaches(
     assert card["results"] == trained[1]
     assert card["num_glimpses"] == 2
     assert card["pixels_read"] == 2 * 6 * 6
-    for policy, percent in card["elsewhere"].items():
-        here = training.evaluate_run(run, policy)["error_percent"]
-        assert policy == "random" or percent == here
-    assert set(card["elsewhere"]) == {"random", "center"}
+    looks = {"sampled", "random", "center", "oracle"}
+    assert set(card["elsewhere"]) == looks
+    center = training.evaluate_run(run, "center")
+    assert card["elsewhere"]["center"] == center["error_percent"]
+    assert f"{trained[1]['error_percent']:.1f} %" in card["verdict"]
     file = tmp_path / "tiny.keras"
     assert card["sha256"] == preset.sha256(file)
     assert card["num_bytes"] == file.stat().st_size
@@ -52,6 +54,23 @@ def test_a_preset_holds_no_state_of_the_optimizer(run, tmp_path):
     assert b"optimizer" not in weights
     with zipfile.ZipFile(run / "model.keras") as archive:
         assert b"optimizer" in archive.read("model.weights.h5")
+
+
+def test_a_transformer_reads_the_whole_image(tiny, tmp_path, monkeypatch):
+    def network():
+        flat = keras.layers.Flatten
+        return models.st_cnn(
+            (16, 16, 1), crop_shape=(8, 8), localization=flat(), reader=flat()
+        )
+
+    recipe = dataclasses.replace(tiny, network=network, stddev=None)
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    training.train("tiny", tmp_path / "run", epochs=1, verbose=0)
+    card = training.write_preset(tmp_path / "run", tmp_path, commit=COMMIT)
+    assert card["command"].endswith("--seed 0 --epochs 1")
+    assert card["num_glimpses"] is None
+    assert card["pixels_read"] == 16 * 16
+    assert set(card["elsewhere"]) == {"random", "center", "oracle"}
 
 
 def test_runs_of_other_seeds_and_controls_stand_beside(

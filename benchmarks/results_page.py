@@ -38,7 +38,7 @@ all.
   and in brackets the lowest and the highest. The epoch that is kept was chosen
   on 5,000 of the training digits, which do not train.
 - *pixels*: what is read of an image, all glimpses and scales together; a
-  spatial transformer reads the whole image.
+  spatial transformer, and what chooses among items, sees the whole image.
 - *CPU*: seconds of the training on all cores together. Most ran beside other
   work, which makes them longer.
 - All recipes: Adam, cosine decay of the learning rate, new canvases made on

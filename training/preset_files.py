@@ -151,14 +151,22 @@ def _elsewhere(model: keras.Model, test: CanvasSet) -> dict:
 
 
 def _looking(model: keras.Model) -> dict:
-    """How often it looks at an image, and how many pixels it reads of it."""
-    glimpses, pixels = None, math.prod(model.input_shape[1:3])
-    for layer in model._flatten_layers():
-        if isinstance(layer, layers.RecurrentAttention):
-            glimpses = layer.num_glimpses
-        if isinstance(layer, layers.GlimpseSensor):
-            pixels = layer.glimpse_size**2 * layer.num_scales
-    return {
-        "num_glimpses": glimpses,
-        "pixels_read": pixels * (glimpses or 1),
-    }
+    """How often it looks at an image, and how many pixels it reads of it.
+
+    All, where it has no sensor: also to choose items it has to see them.
+    """
+    parts = list(model._flatten_layers())
+    glimpses = next(
+        (
+            layer.num_glimpses
+            for layer in parts
+            if isinstance(layer, layers.RecurrentAttention)
+        ),
+        None,
+    )
+    sensors = [one for one in parts if isinstance(one, layers.GlimpseSensor)]
+    pixels = math.prod(model.input_shape[1:3])
+    if sensors:
+        crop = sensors[0].glimpse_size ** 2 * sensors[0].num_scales
+        pixels = (glimpses or 1) * crop
+    return {"num_glimpses": glimpses, "pixels_read": pixels}

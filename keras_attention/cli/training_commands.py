@@ -28,7 +28,7 @@ def list_recipes(as_json: bool) -> None:
         click.echo(json.dumps(known))
         return
     for name, summary in known.items():
-        click.echo(f"{name:16}{summary}")
+        click.echo(f"{name:20}{summary}")
 
 
 @click.command()

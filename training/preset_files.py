@@ -64,6 +64,7 @@ def write_preset(
     _check_commit(commit)
     seeds = [_other_seed(other, config) for other in others]
     file = Path(folder) / f"{recipe.name}.keras"
+    file.parent.mkdir(parents=True, exist_ok=True)
     model = _write_model(run, file)
     test = load_test_set(recipe, data_dir or config["data_dir"])
     found = evaluate(model, test, verbose=0)["error_percent"]

@@ -58,7 +58,7 @@ def test_every_preset_has_a_card_that_tells_how_it_was_made(name):
 
 
 def test_every_file_of_the_presets_has_its_other_half():
-    files = {path.name for path in preset.FOLDER.iterdir()}
+    files = {path.name for path in preset.FOLDER.glob("*")}
     assert files == {
         f"{name}.{kind}"
         for name in models.preset_names()

@@ -103,6 +103,7 @@ def test_what_was_not_committed_makes_no_preset(run, tmp_path, commit):
     (run / "config.json").write_text(json.dumps({**config, "commit": commit}))
     with pytest.raises(training.RunError, match="committed source code"):
         training.write_preset(run, tmp_path / "presets")
+    assert not (tmp_path / "presets").exists()
 
 
 def test_a_large_file_makes_no_preset(run, tmp_path, monkeypatch):

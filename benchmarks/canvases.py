@@ -10,13 +10,8 @@ import itertools
 import statistics
 import time
 
-from keras_attention.training import canvases, digits
-
-# Source: the canvas of the cluttered task.
-CANVASES = {
-    "mnist": canvases.Canvas(60, num_distractors=4, distractor_size=8),
-    "digits": canvases.Canvas(40, num_distractors=4, distractor_size=5),
-}
+from keras_attention.training import digits, recipes
+from keras_attention.training.canvas_sets import training_dataset
 
 
 def images_per_cpu_second(batches, num_batches, batch_size):
@@ -31,7 +26,9 @@ def main(arguments=None):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--source", choices=digits.SOURCES, default="mnist")
+    parser.add_argument(
+        "--recipe", choices=recipes.names(), default="ram_cluttered60"
+    )
     parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
@@ -40,10 +37,10 @@ def main(arguments=None):
     )
     options = parser.parse_args(arguments)
 
-    split = digits.load_digits(options.source, options.data_dir)["train"]
-    canvas = CANVASES[options.source]
+    recipe = recipes.get(options.recipe)
+    split = digits.load_digits(recipe.source, options.data_dir)["train"]
     batches = iter(
-        canvases.training_dataset(split, canvas, options.batch_size, seed=0)
+        training_dataset(split, recipe.canvas, options.batch_size, seed=0)
     )
     num_batches = max(1, options.images // options.batch_size)
     next(batches)  # tracing and starting threads is not measured
@@ -51,7 +48,7 @@ def main(arguments=None):
         images_per_cpu_second(batches, num_batches, options.batch_size)
         for _ in range(options.rounds)
     ]
-    print(f"{options.source}, {canvas}, batches of {options.batch_size}:")
+    print(f"{recipe.source}, {recipe.canvas}, batches of {options.batch_size}:")
     print(
         f"{statistics.median(rates):,.0f} images per CPU-second "
         f"(median of {options.rounds}; {min(rates):,.0f} to {max(rates):,.0f})"

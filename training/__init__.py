@@ -2,17 +2,22 @@
 
 from .attention_board import AttentionBoard
 from .callbacks import EntropySchedule, StddevSchedule
-from .canvases import Canvas, CanvasSet, fixed_set, training_dataset
+from .canvas_sets import CanvasSet, fixed_set, training_dataset
+from .canvases import Canvas
 from .diagnosis import Diagnosis, diagnose
 from .diagnosis_page import write_diagnosis
 from .digits import Digits, load_digits
 from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
 from .looking import Looked, look
+from .preset_files import write_preset
 from .run_folder import RunError, RunFolder
 from .train import resume, train
+from .trained import Trained, load_trained
+from .warps import BentCanvas, StretchedCanvas, TurnedCanvas
 
 __all__ = [
     "AttentionBoard",
+    "BentCanvas",
     "Canvas",
     "CanvasSet",
     "Diagnosis",
@@ -22,16 +27,21 @@ __all__ = [
     "RunError",
     "RunFolder",
     "StddevSchedule",
+    "StretchedCanvas",
+    "Trained",
+    "TurnedCanvas",
     "diagnose",
     "evaluate",
     "evaluate_run",
     "fixed_set",
     "load_digits",
     "load_test_set",
+    "load_trained",
     "look",
     "resume",
     "train",
     "training_dataset",
     "until_sure_curve",
     "write_diagnosis",
+    "write_preset",
 ]

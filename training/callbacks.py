@@ -110,6 +110,35 @@ class EntropySchedule(_Schedule):
         self.model.entropy_bonus.assign(bonus)
 
 
+class DropoutSeeds(keras.callbacks.Callback):
+    """Lets what dropout leaves out depend on the seed and the epoch alone.
+
+    Keras does not save how far the random numbers of a layer have come: a run
+    that goes on after a stop would draw others than one that never stopped.
+
+    Args:
+        seed: Integer.
+    """
+
+    # Batches of an epoch, at most: each draws once.
+    DRAWS = 2**16
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Sets the random numbers of every dropout layer of the model."""
+        layers = [
+            layer
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, keras.layers.Dropout)
+        ]
+        for number, layer in enumerate(layers):
+            state = [self.seed * 1000 + number, epoch * self.DRAWS]
+            layer.seed_generator.state.assign(state)
+
+
 class Seconds(keras.callbacks.Callback):
     """Adds the seconds of an epoch to its log: on the clock, and of CPU."""
 

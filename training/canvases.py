@@ -17,16 +17,10 @@ centre of the canvas's top-left pixel, (1, 1) of its bottom-right one. A digit
 without ink has the box of its whole frame.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-
-from .digits import Digits
-
-# Of a fixed set, how many canvases are made at once. Part of its definition.
-CHUNK_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -58,31 +52,41 @@ class Canvas:
                     f"Received: {name}={value!r}"
                 )
 
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the labels."""
+        return 10
 
-@dataclass(frozen=True, eq=False)
-class CanvasSet:
-    """A set of canvases made once.
+    def check(self, digits_images: tf.Tensor) -> None:
+        """As of `canvas_sets.AnyCanvas`."""
+        check_digits(digits_images)
+        _check_fits(self, *digits_images.shape[1:])
 
-    Attributes:
-        images: uint8 array, `(N, size, size, 1)`.
-        labels: int32 array, `(N,)`.
-        boxes: float32 array, `(N, 4)`, see the module's convention.
-    """
+    def make(
+        self,
+        digits_images: tf.Tensor,
+        labels: tf.Tensor,
+        indices: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """As of `canvas_sets.AnyCanvas`."""
+        images, boxes = make_canvases(digits_images, indices, self, seed)
+        return images, tf.gather(labels, indices), boxes
 
-    images: np.ndarray
-    labels: np.ndarray
-    boxes: np.ndarray
 
-    def sha256(self) -> str:
-        """Returns the hash of images, labels and boxes."""
-        digest = hashlib.sha256()
-        for array, dtype in (
-            (self.images, "u1"),
-            (self.labels, "<i4"),
-            (self.boxes, "<f4"),
-        ):
-            digest.update(np.ascontiguousarray(array, dtype).tobytes())
-        return digest.hexdigest()
+def check_digits(digits_images: tf.Tensor) -> None:
+    """Raises `ValueError` unless these are images of digits."""
+    shape = digits_images.shape
+    if (
+        shape.rank != 3
+        or not shape.is_fully_defined()
+        or digits_images.dtype != tf.uint8
+    ):
+        raise ValueError(
+            "`digits_images` must be uint8 of a known shape "
+            "(N, height, width). "
+            f"Received: dtype={digits_images.dtype.name}, shape={shape}"
+        )
 
 
 def make_canvases(
@@ -109,7 +113,7 @@ def make_canvases(
     """
     digits_images = tf.convert_to_tensor(digits_images)
     indices = tf.convert_to_tensor(indices)
-    _check_fits(canvas, digits_images)
+    canvas.check(digits_images)
     batch_size = tf.shape(indices)[0]
     size = canvas.size
     height, width = digits_images.shape[1:]
@@ -141,113 +145,11 @@ def make_canvases(
     images = tf.cast(tf.minimum(sums, 255), tf.uint8)
     images = tf.reshape(images, (batch_size, size, size, 1))
     images = tf.ensure_shape(images, (indices.shape[0], size, size, 1))
-    return images, _boxes(digits, x, y, size)
+    return images, ink_boxes(digits, x, y, size)
 
 
-def training_dataset(
-    digits: Digits,
-    canvas: Canvas,
-    batch_size: int,
-    seed: int,
-    start_step: int = 0,
-) -> tf.data.Dataset:
-    """Returns endless batches of new canvases.
-
-    Batch i depends on `(seed, i)` alone, so that a run resumed at step i sees
-    what it would have seen. Every digit comes once an epoch, in an order of
-    that epoch; a batch may straddle epochs and is always full.
-
-    Args:
-        digits: The split to train on.
-        canvas: A `Canvas`.
-        batch_size: Canvases per batch.
-        seed: Integer.
-        start_step: Number of the first batch.
-
-    Returns:
-        A dataset of dicts: `image`, uint8 `(batch_size, size, size, 1)`;
-        `label`, int32 `(batch_size,)`; `box`, float32 `(batch_size, 4)`.
-    """
-    if batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be at least 1. Received: "
-            f"batch_size={batch_size}"
-        )
-    if start_step < 0:
-        raise ValueError(
-            "`start_step` must not be negative. Received: "
-            f"start_step={start_step}"
-        )
-    # Converted here: inside the map they would become part of its graph.
-    digits_images = tf.convert_to_tensor(digits.images)
-    labels = tf.convert_to_tensor(digits.labels)
-    _check_fits(canvas, digits_images)
-
-    @tf.autograph.experimental.do_not_convert
-    def batch(step: tf.Tensor, indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        images, boxes = make_canvases(
-            digits_images, indices, canvas, tf.stack([seed, step])
-        )
-        label = tf.gather(labels, indices)
-        return {"image": images, "label": label, "box": boxes}
-
-    steps = tf.data.Dataset.counter(start_step)
-    indices = _shuffled_indices(
-        len(digits.labels), batch_size, seed, start_step
-    )
-    # Two workers keep ahead of training and leave it the processor.
-    batches = tf.data.Dataset.zip(steps, indices).map(
-        batch, num_parallel_calls=2, deterministic=True
-    )
-    endless = tf.data.experimental.assert_cardinality(
-        tf.data.INFINITE_CARDINALITY
-    )
-    return batches.apply(endless).prefetch(4)
-
-
-def fixed_set(digits: Digits, canvas: Canvas, seed: int) -> CanvasSet:
-    """Puts every digit of a split on one canvas, in order.
-
-    Args:
-        digits: The split.
-        canvas: A `Canvas`.
-        seed: Integer; the same seed means the same set on every machine.
-
-    Returns:
-        A `CanvasSet`.
-    """
-    digits_images = tf.convert_to_tensor(digits.images)
-    num_digits = len(digits.labels)
-    _check_fits(canvas, digits_images)
-
-    def chunk(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        indices = tf.range(start, tf.minimum(start + CHUNK_SIZE, num_digits))
-        # Negative, because the seeds of training count up from zero.
-        return make_canvases(
-            digits_images, indices, canvas, tf.stack([seed, -1 - start])
-        )
-
-    chunks = tf.data.Dataset.range(0, num_digits, CHUNK_SIZE).map(chunk)
-    images, boxes = zip(*chunks.as_numpy_iterator(), strict=True)
-    return CanvasSet(
-        np.concatenate(images), digits.labels, np.concatenate(boxes)
-    )
-
-
-def _check_fits(canvas: Canvas, digits_images: tf.Tensor):
+def _check_fits(canvas: Canvas, height: int, width: int) -> None:
     """Raises where the digits are too large or too small for the canvas."""
-    shape = digits_images.shape
-    if (
-        shape.rank != 3
-        or not shape.is_fully_defined()
-        or digits_images.dtype != tf.uint8
-    ):
-        raise ValueError(
-            "`digits_images` must be uint8 of a known shape "
-            "(N, height, width). "
-            f"Received: dtype={digits_images.dtype.name}, shape={shape}"
-        )
-    height, width = shape[1:]
     if canvas.size < max(height, width):
         raise ValueError(
             "`size` of the canvas must be at least the digits' size. "
@@ -308,10 +210,20 @@ def _window(height: int, width: int, stride: int) -> np.ndarray:
     return np.ravel(rows[:, None] + np.arange(width, dtype=np.int32))
 
 
-def _boxes(
-    digits: tf.Tensor, x: tf.Tensor, y: tf.Tensor, size: int
+def ink_boxes(
+    digits: tf.Tensor, x: tf.Tensor | int, y: tf.Tensor | int, size: int
 ) -> tf.Tensor:
-    """Returns the boxes of the ink of digits put at (x, y), `(B, 4)`."""
+    """Finds the ink of digits.
+
+    Args:
+        digits: uint8 `(B, height, width)`.
+        x: Column of the canvas where the digits start, int32 `(B,)` or one.
+        y: The row.
+        size: Height and width of the canvas.
+
+    Returns:
+        float32 `(B, 4)`, see the module's convention.
+    """
     x_first, x_last = _ink_range(tf.reduce_max(digits, axis=1))
     y_first, y_last = _ink_range(tf.reduce_max(digits, axis=2))
     pixels = tf.stack([x + x_first, y + y_first, x + x_last, y + y_last], 1)
@@ -326,28 +238,3 @@ def _ink_range(profile: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     first = tf.argmax(ink, axis=1, output_type=tf.int32)
     from_end = tf.argmax(ink[:, ::-1], axis=1, output_type=tf.int32)
     return first, profile.shape[1] - 1 - from_end
-
-
-def _shuffled_indices(
-    num_digits: int, batch_size: int, seed: int, start_step: int
-) -> tf.data.Dataset:
-    """Returns which digits each batch shows, int32 `(batch_size,)`.
-
-    Batches are cut from one endless row of epochs, each a permutation. (Not
-    `index_shuffle`, which needs no array: it knows 256 permutations only.)
-    """
-    first_epoch, skipped = divmod(start_step * batch_size, num_digits)
-
-    def permutation(epoch: tf.Tensor) -> tf.data.Dataset:
-        # Folded, because the canvases of a batch use (seed, step) itself.
-        epoch_seed = tf.random.experimental.stateless_fold_in(
-            tf.stack([seed, epoch]), 0, alg="philox"
-        )
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(num_digits), epoch_seed, alg="philox"
-        )
-        return tf.data.Dataset.from_tensor_slices(order)
-
-    epochs = tf.data.Dataset.counter(first_epoch)
-    indices = epochs.flat_map(permutation).skip(skipped)
-    return indices.batch(batch_size, drop_remainder=True)

@@ -12,11 +12,10 @@ import keras_attention
 from keras_attention import models
 from keras_attention.layers.until_sure import checked_threshold
 
-from . import recipes
-from .canvases import CanvasSet, fixed_set
+from .canvas_sets import CanvasSet, fixed_set
 from .digits import Digits, load_digits
 from .recipe import Recipe
-from .run_folder import RunFolder
+from .trained import load_trained
 
 # Of all validation and test sets. Their digits are not those of training.
 SEED = 0
@@ -108,13 +107,17 @@ def _predicted(
 ) -> np.ndarray:
     if not len(canvases.labels):
         raise ValueError("`canvases` holds no image to evaluate on.")
-    scope = (
-        keras_attention.policy(policy) if policy else contextlib.nullcontext()
-    )
-    with scope:
+    with looking(policy):
         return model.predict(
             canvases.images, batch_size=batch_size, verbose=verbose
         )
+
+
+def looking(policy: str | None) -> contextlib.AbstractContextManager:
+    """A scope in which models look where a policy says; None leaves them."""
+    if policy is None:
+        return contextlib.nullcontext()
+    return keras_attention.policy(policy)
 
 
 def _figures(classes: np.ndarray, canvases: CanvasSet) -> dict:
@@ -134,11 +137,11 @@ def evaluate_run(
     verbose: str | int = "auto",
     threshold: float | None = None,
 ) -> dict:
-    """Evaluates the trained model of a run on its recipe's test set.
+    """Evaluates a trained model on its recipe's test set.
 
     Args:
-        path: Folder of the run.
-        policy: As of `evaluate`.
+        path: Folder of its run, or the name of a preset.
+        policy: As of `evaluate`; by default that of its training.
         data_dir: Folder of TFDS, if it has moved.
         verbose: As of `evaluate`.
         threshold: Probability at which it stops looking at an image.
@@ -148,13 +151,13 @@ def evaluate_run(
         threshold as `until_sure_curve`.
 
     Raises:
-        RunError: If the run is not finished, or damaged.
+        RunError: If there is no such run or preset, or the run is not
+            finished, or damaged.
     """
-    run = RunFolder(path)
-    config = run.config()
-    recipe = recipes.get(config["recipe"])
-    model = run.model()
-    test = load_test_set(recipe, data_dir or config["data_dir"])
+    trained = load_trained(path)
+    model, recipe = trained.model, trained.recipe
+    policy = policy or trained.policy
+    test = load_test_set(recipe, data_dir or trained.data_dir)
     if threshold is None:
         figures = evaluate(model, test, policy, verbose=verbose)
     else:

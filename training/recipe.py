@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from .canvases import Canvas
+from .canvas_sets import AnyCanvas
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Recipe:
         name: Name on the command line.
         summary: One line that says what it is.
         source: Source of the digits, see `load_digits`.
-        canvas: What the digits are put on.
+        canvas: What a digit becomes: a `Canvas`, or one of `warps`.
         network: Function that builds the model, not compiled.
         epochs: Number of epochs.
         steps_per_epoch: Batches in an epoch; after each the model is
@@ -25,7 +25,8 @@ class Recipe:
         learning_rate: Of Adam, at the start; it falls to a hundredth of that
             along a cosine.
         stddev: Standard deviation of the sampled locations in the first and
-            in the last epoch; it falls geometrically.
+            in the last epoch; it falls geometrically. None where no location
+            is sampled.
         jit_compile: Whether to compile the step with XLA: on a processor
             glimpse loops are up to twice as fast with it, and convolutions
             two to three times slower.
@@ -34,13 +35,13 @@ class Recipe:
     name: str
     summary: str
     source: str
-    canvas: Canvas
+    canvas: AnyCanvas
     network: Callable[[], keras.Model]
     epochs: int
     steps_per_epoch: int
     batch_size: int = 128
     learning_rate: float = 1e-3
-    stddev: tuple[float, float] = (0.2, 0.05)
+    stddev: tuple[float, float] | None = (0.2, 0.05)
     jit_compile: bool = True
 
     def compile(self, model: keras.Model, epochs: int) -> None:

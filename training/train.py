@@ -8,10 +8,11 @@ from pathlib import Path
 import keras
 
 from . import recipes
-from .callbacks import Checkpoint, Seconds, StddevSchedule
-from .canvases import training_dataset
+from .callbacks import Checkpoint, DropoutSeeds, Seconds, StddevSchedule
+from .canvas_sets import training_dataset
+from .commit import commit
 from .digits import Digits, load_digits
-from .evaluate import evaluate, held_out_set
+from .evaluate import evaluate, held_out_set, looking
 from .recipe import Recipe
 from .run_folder import RunError, RunFolder
 
@@ -22,6 +23,7 @@ def train(
     *,
     seed: int = 0,
     epochs: int | None = None,
+    policy: str | None = None,
     data_dir: str | None = None,
     verbose: str | int = "auto",
 ) -> dict:
@@ -33,6 +35,9 @@ def train(
         seed: Decides the first weights, the data and the sampled locations.
         epochs: Number of epochs instead of the recipe's; the schedules are
             stretched to it.
+        policy: Where hard attention looks, in training and in tests, instead
+            of where it learns to, see `keras_attention.policy`: `"random"` or
+            `"center"`, for a model to compare with.
         data_dir: Folder of TFDS, for sources that need it.
         verbose: As of `fit`.
 
@@ -41,20 +46,24 @@ def train(
 
     Raises:
         RunError: If the folder is in use or cannot be written.
-        ValueError: If the recipe is unknown or the number of epochs wrong.
+        ValueError: If the recipe or the policy is unknown, or the number of
+            epochs wrong.
     """
     recipe = recipes.get(name)
     epochs = recipe.epochs if epochs is None else epochs
     if epochs < 1:
         raise ValueError(f"`epochs` must be at least 1. Received: {epochs}")
-    digits = load_digits(recipe.source, data_dir)
+    with looking(policy):  # is it known?
+        digits = load_digits(recipe.source, data_dir)
     run = RunFolder.create(
         out,
         {
             "recipe": name,
             "seed": seed,
             "epochs": epochs,
+            "policy": policy,
             "data_dir": data_dir,
+            "commit": commit(),
             "started": datetime.datetime.now().isoformat(timespec="seconds"),
             "versions": {
                 package: version(package)
@@ -124,6 +133,24 @@ def _run(
 ) -> dict:
     """Trains after `done` epochs, tests, and writes what came of it."""
     config = run.config()
+    with looking(config.get("policy")):
+        _fit(run, recipe, model, digits, done, verbose)
+    model.load_weights(run / "best.weights.h5")
+    run.write("model.keras", model.save)
+    results = _results(run, recipe, model, digits["test"], verbose)
+    run.write_json("results.json", results)
+    return results
+
+
+def _fit(
+    run: RunFolder,
+    recipe: Recipe,
+    model: keras.Model,
+    digits: dict[str, Digits],
+    done: int,
+    verbose: str | int,
+) -> None:
+    config = run.config()
     validation = held_out_set(recipe, digits["validation"])
     model.fit(
         training_dataset(
@@ -140,20 +167,27 @@ def _run(
         validation_data=(validation.images, validation.labels),
         validation_batch_size=min(1000, len(validation.labels)),
         verbose=verbose,
-        callbacks=[
-            Seconds(),
-            StddevSchedule(*recipe.stddev, epochs=config["epochs"]),
-            Checkpoint(run, done),
-            keras.callbacks.TensorBoard(
-                str(run / "tensorboard"), write_graph=False
-            ),
-        ],
+        callbacks=_callbacks(run, recipe, config, done),
     )
-    model.load_weights(run / "best.weights.h5")
-    run.write("model.keras", model.save)
-    results = _results(run, recipe, model, digits["test"], verbose)
-    run.write_json("results.json", results)
-    return results
+
+
+def _callbacks(
+    run: RunFolder, recipe: Recipe, config: dict, done: int
+) -> list[keras.callbacks.Callback]:
+    schedules = []
+    if recipe.stddev is not None:
+        schedules.append(
+            StddevSchedule(*recipe.stddev, epochs=config["epochs"])
+        )
+    return [
+        Seconds(),
+        DropoutSeeds(config["seed"]),
+        *schedules,
+        Checkpoint(run, done),
+        keras.callbacks.TensorBoard(
+            str(run / "tensorboard"), write_graph=False
+        ),
+    ]
 
 
 def _results(
@@ -164,10 +198,13 @@ def _results(
     verbose: str | int,
 ) -> dict:
     rows = run.finished_epochs()
+    policy = run.config().get("policy")
     start = time.perf_counter()
-    figures = evaluate(model, held_out_set(recipe, digits), verbose=verbose)
+    test = held_out_set(recipe, digits)
+    figures = evaluate(model, test, policy, verbose=verbose)
     return {
         "recipe": recipe.name,
+        "policy": policy or "mode",
         **figures,
         "validation_accuracy": max(float(row["val_accuracy"]) for row in rows),
         "parameters": model.count_params(),

@@ -84,6 +84,32 @@ def _image_spec(
     return tf.TensorSpec(sides, dtype)
 
 
+def evaluate_presets(cards: dict[str, dict], data_dir: str | None) -> dict:
+    """Tests presets against their cards.
+
+    Args:
+        cards: Their cards, by name.
+        data_dir: Folder of TFDS, if it has moved.
+
+    Returns:
+        The cards, each with its error `here` in percent.
+
+    Raises:
+        ValueError: If one is not that of the card to the second decimal.
+    """
+    tested = {}
+    for name, card in cards.items():
+        figures = training.evaluate_run(name, data_dir=data_dir, verbose=0)
+        here, expected = figures["error_percent"], card["results"]
+        if round(here, 2) != round(expected["error_percent"], 2):
+            raise ValueError(
+                f"The preset {name!r} makes {here} % errors here, its card "
+                f"tells of {expected['error_percent']} %."
+            )
+        tested[name] = {**card, "here": here}
+    return tested
+
+
 def diagnose_file(
     file: Path,
     out: Path | None = None,
@@ -91,13 +117,13 @@ def diagnose_file(
     num_averaged: int = 0,
     data_dir: str | None = None,
 ) -> training.Diagnosis:
-    """Diagnoses a run, or a .keras file, on the test set of a recipe.
+    """Diagnoses a run, a preset or a .keras file on the test set of a recipe.
 
     Args:
-        file: Folder of a finished run, or a .keras file.
+        file: Folder of a finished run, name of a preset, or a .keras file.
         out: Folder for the diagnosis and its page, if any.
-        recipe: Name of the recipe whose test set it is; of a run by default
-            its own.
+        recipe: Name of the recipe whose test set it is; by default its own,
+            which a .keras file does not tell.
         num_averaged: As of `diagnose`.
         data_dir: Folder of TFDS, if it has moved.
     """

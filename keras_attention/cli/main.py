@@ -9,6 +9,7 @@ import click
 
 from keras_attention_cli import (
     export_commands,
+    preset_commands,
     serving_commands,
     training_commands,
     web_command,
@@ -63,6 +64,7 @@ for one in (
     training_commands.train,
     training_commands.evaluate,
     training_commands.diagnose,
+    preset_commands.presets,
     export_commands.export,
     export_commands.predict,
     serving_commands.serve,

@@ -1,4 +1,4 @@
-"""What a command is given: the folder of a run, or a .keras file."""
+"""What a command is given: a run folder, a preset, or a .keras file."""
 
 import dataclasses
 import zipfile
@@ -45,31 +45,24 @@ class Source:
 def load_source(
     path: Path, recipe: str | None = None, data_dir: str | None = None
 ) -> Source:
-    """Loads the trained model of a run, or of a .keras file.
+    """Loads the trained model of a run, a preset, or a .keras file.
 
     Args:
-        path: Folder of a finished run, or a .keras file.
+        path: Folder of a finished run, name of a preset, or a .keras file.
         recipe: Name of the recipe whose test set to use instead of its own.
         data_dir: Folder of TFDS, if it has moved.
 
     Raises:
-        ValueError: If it is neither, damaged, or the recipe is unknown.
+        ValueError: If it is none of these, damaged, or the recipe is unknown.
     """
     if path.suffix == ".keras":
         return Source(load_model(path), recipe, data_dir, {"file": path.name})
-    run = training.RunFolder(path)
-    config, results = run.config(), run.results()
-    facts = {
-        "recipe": config["recipe"],
-        "summary": recipes.get(config["recipe"]).summary,
-        "seed": config["seed"],
-        "results": results,
-    }
+    trained = training.load_trained(path)
     return Source(
-        run.model(),
-        recipe or config["recipe"],
-        data_dir or config["data_dir"],
-        facts,
+        trained.model,
+        recipe or trained.recipe.name,
+        data_dir or trained.data_dir,
+        trained.facts,
     )
 
 

@@ -28,7 +28,7 @@ def list_recipes(as_json: bool) -> None:
         click.echo(json.dumps(known))
         return
     for name, summary in known.items():
-        click.echo(f"{name:16}{summary}")
+        click.echo(f"{name:20}{summary}")
 
 
 @click.command()
@@ -36,10 +36,15 @@ def list_recipes(as_json: bool) -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Folder of the run.  [default: runs/RECIPE]",
+    help="Folder of the run.  [default: runs/RECIPE, or runs/RECIPE_POLICY]",
 )
 @click.option("--seed", default=0, show_default=True, help="Repeats a run.")
 @click.option("--epochs", type=int, help="Instead of the recipe's number.")
+@click.option(
+    "--policy",
+    type=click.Choice(["random", "center"]),
+    help="Look there all the time: a model to compare with.",
+)
 @click.option("--resume", is_flag=True, help="Continue a run that was stopped.")
 @data_dir_option
 @json_option
@@ -48,6 +53,7 @@ def train(
     out: Path | None,
     seed: int,
     epochs: int | None,
+    policy: str | None,
     resume: bool,
     data_dir: str | None,
     as_json: bool,
@@ -57,7 +63,8 @@ def train(
     Ctrl-C stops it after saving nothing new; the same command with --resume
     continues after the last finished epoch, exactly as if never stopped.
     """
-    out = out or Path("runs") / recipe
+    name = f"{recipe}_{policy}" if policy else recipe
+    out = out or Path("runs") / name
     with command(as_json):
         from keras_attention import training
 
@@ -66,7 +73,12 @@ def train(
                 results = training.resume(out, recipe, data_dir=data_dir)
             else:
                 results = training.train(
-                    recipe, out, seed=seed, epochs=epochs, data_dir=data_dir
+                    recipe,
+                    out,
+                    seed=seed,
+                    epochs=epochs,
+                    policy=policy,
+                    data_dir=data_dir,
                 )
         except KeyboardInterrupt:
             click.echo(
@@ -79,7 +91,7 @@ def train(
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--policy",
     type=click.Choice(["sample", "mode", "random", "center"]),
@@ -89,18 +101,21 @@ def train(
 @data_dir_option
 @json_option
 def evaluate(
-    run: Path,
+    model: Path,
     policy: str | None,
     threshold: float | None,
     data_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Test the trained model of RUN on its recipe's test set."""
+    """Test MODEL on its recipe's test set.
+
+    MODEL is the folder of a finished run, or the name of a preset.
+    """
     with command(as_json):
         from keras_attention import training
 
         figures = training.evaluate_run(
-            run, policy, data_dir, threshold=threshold
+            model, policy, data_dir, threshold=threshold
         )
     print_values(figures, as_json)
 
@@ -131,9 +146,9 @@ def diagnose(
 ) -> None:
     """Tell whether MODEL looks at the wrong place or reads wrongly.
 
-    MODEL is the folder of a finished run, or a .keras file. It is tested on
-    its recipe's test set: looking as it learned to, elsewhere, and where the
-    truth is.
+    MODEL is the folder of a finished run, the name of a preset, or a .keras
+    file. It is tested on its recipe's test set: looking as it learned to,
+    elsewhere, and where the truth is.
     """
     with command(as_json):
         from keras_attention_cli.jobs import diagnose_file

@@ -7,6 +7,7 @@ import keras
 
 from keras_attention.layers.recurrent_attention import RecurrentAttention
 from keras_attention.models.image_classifier import ImageClassifier
+from keras_attention.models.image_model import ImageModel
 from keras_attention.models.reinforce_model import ReinforceModel
 
 
@@ -89,13 +90,15 @@ def model_like(model, inputs, outputs, name, **changes):
 
     Returns:
         An `ImageClassifier` or a `ReinforceModel` where `model` is one, which
-        learns from a reward as it does, else a `keras.Model`.
+        learns from a reward as it does; an `ImageModel` where it is one; else
+        a `keras.Model`.
     """
     for kind in (ImageClassifier, ReinforceModel):
         if isinstance(model, kind):
             learning = {**model.learning(), **changes}
             return kind(inputs, outputs, name=name, **learning)
-    return keras.Model(inputs, outputs, name=name)
+    kind = ImageModel if isinstance(model, ImageModel) else keras.Model
+    return kind(inputs, outputs, name=name)
 
 
 def _flattened(model):

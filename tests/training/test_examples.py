@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.training.canvases import CanvasSet
+from keras_attention.training.canvas_sets import CanvasSet
 from keras_attention.training.examples import Examples, read_examples
 
 IMAGES = np.zeros((3, 4, 6, 1), "float32")

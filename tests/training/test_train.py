@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention import training
+from keras_attention import models, training
 from keras_attention.training import callbacks, recipes
 
 
@@ -170,7 +170,7 @@ def test_no_epoch_is_refused(tiny, tmp_path):
 
 
 def test_an_unknown_recipe_is_named_with_the_known():
-    with pytest.raises(ValueError, match="Received: 'ram', known: ram_"):
+    with pytest.raises(ValueError, match="Received: 'ram', known: cnn_"):
         recipes.get("ram")
 
 
@@ -181,4 +181,48 @@ def test_a_recipe_builds_a_network_for_its_canvas(name):
     model = recipe.network()
     size = recipe.canvas.size
     assert model.input_shape == (None, size, size, 1)
-    assert model.output_shape == (None, 10)
+    assert model.output_shape == (None, recipe.canvas.num_classes)
+
+
+def with_dropout():
+    images = keras.Input((16, 16, 1))
+    x = keras.layers.Flatten()(images)
+    x = keras.layers.Dropout(0.5)(x)
+    return models.ImageModel(images, keras.layers.Dense(10)(x))
+
+
+def test_dropout_goes_on_where_a_run_was_stopped(tiny, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(tiny, network=with_dropout, stddev=None)
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    training.train("tiny", whole, epochs=2, verbose=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoppedInEpoch, "number", 1)
+        patch.setitem(training.train.__globals__, "Seconds", StoppedInEpoch)
+        with pytest.raises(KeyboardInterrupt):
+            training.train("tiny", stopped, epochs=2, verbose=0)
+    keras.utils.set_random_seed(99)
+    training.resume(stopped, "tiny", verbose=0)
+    assert rows(whole) == rows(stopped)
+    assert rows(whole)[0]["loss"] != rows(whole)[1]["loss"]
+
+
+def test_a_run_can_look_at_the_centre_all_the_time(tiny, tmp_path):
+    results = training.train(
+        "tiny", tmp_path / "run", epochs=1, policy="center", verbose=0
+    )
+    assert results["policy"] == "center"
+    figures = training.evaluate_run(tmp_path / "run")
+    assert figures["policy"] == "center"
+    assert figures["accuracy"] == results["accuracy"]
+
+
+def test_an_unknown_policy_is_refused(tiny, tmp_path):
+    with pytest.raises(ValueError, match="name='nowhere'"):
+        training.train("tiny", tmp_path / "run", policy="nowhere")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_says_which_code_it_was_made_with(run):
+    commit = json.loads((run / "config.json").read_text())["commit"]
+    assert commit is None or len(commit.removesuffix("-dirty")) == 40

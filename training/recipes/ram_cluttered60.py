@@ -14,8 +14,10 @@ from ..canvases import Canvas
 from ..recipe import Recipe
 
 
-def network() -> models.ImageClassifier:
-    """The network, from 60x60 images to ten scores."""
+def network(
+    size: int = 60, num_glimpses: int = 6, num_scales: int = 3
+) -> models.ImageClassifier:
+    """The network, from square images to ten scores."""
     what = keras.Sequential(
         [
             keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
@@ -27,10 +29,10 @@ def network() -> models.ImageClassifier:
         name="what",
     )
     return models.ram(
-        (60, 60, 1),
-        num_glimpses=6,
+        (size, size, 1),
+        num_glimpses=num_glimpses,
         glimpse_size=12,
-        num_scales=3,
+        num_scales=num_scales,
         core=keras.layers.LSTMCell(160),
         glimpse_network=layers.GlimpseNetwork(
             where_units=64, units=192, what=what

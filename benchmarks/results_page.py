@@ -1,0 +1,167 @@
+"""Writes docs/results.md from the cards of the presets.
+
+Run `python benchmarks/results_page.py` after `make_preset.py`. Nothing on the
+page is written by hand but the papers' rows and the reading guide below.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+from keras_attention import models
+
+PAGE = Path(__file__).parents[1] / "docs/results.md"
+
+# Error in %: of the paper, in its final version, and of the best public code.
+PAPERS = {
+    "ram_mnist": ("RAM, 6 glimpses: 1.12", "0.85"),
+    "ram_translated": ("RAM, 6 glimpses: 1.22", "1.08 with 6, 0.94 with 8"),
+    "ram_cluttered60": ("RAM, 6 glimpses: 4.08", "3.33 with 6, 2.13 with 8"),
+    "ram_cluttered100": ("RAM, 8 glimpses: 8.11", "5.9"),
+    "st_cnn_rotated": ("ST-CNN: 0.7", ""),
+    "st_cnn_rts": ("ST-CNN: 0.5", ""),
+    "st_cnn_projective": ("ST-CNN: 0.8", ""),
+    "st_cnn_elastic": ("ST-CNN: 1.1", ""),
+    "st_cnn_cluttered": ("ST-CNN: 1.7", ""),
+}
+
+TEXT = """# Results
+
+Made by `python benchmarks/results_page.py` from the cards of the trained
+models that come with the package (`keras_attention/models/presets`). Each is
+loaded by `keras_attention.models.from_preset(NAME)` and tested by
+`keras-attention evaluate NAME`; `keras-attention presets --evaluate` tests
+all.
+
+- *error*: of the official MNIST test digits, one pass, looking where the model
+  learned to look without sampling. Where there are several seeds, their mean
+  and in brackets the lowest and the highest. The epoch that is kept was chosen
+  on 5,000 of the training digits, which do not train.
+- *pixels*: what is read of an image, all glimpses and scales together; a
+  spatial transformer, and what chooses among items, sees the whole image.
+- *CPU*: seconds of the training on all cores together. Most ran beside other
+  work, which makes them longer.
+- All recipes: Adam, cosine decay of the learning rate, new canvases made on
+  the fly, no augmentation beyond the task's own.
+
+"""
+HEADER = (
+    "| preset | task | error % | paper % | best public code % | glimpses "
+    "| pixels | parameters | images seen | CPU |\n"
+    "|---|---|---|---|---|---|---|---|---|---|\n"
+)
+CONTROLS = """
+## Beside the presets
+
+The same trained model made to look elsewhere, and models that were trained to
+compare with: the same recipe that looks at random places or at the centre in
+training and in the test, and plain convolutional networks. Where one of these
+has the smaller error, attention buys something else: the pixels that need not
+be read.
+
+| preset | compared with | error % | parameters | images seen | CPU |
+|---|---|---|---|---|---|
+"""
+ELSEWHERE = {
+    "sampled": "at places sampled around those it learned",
+    "random": "at random places",
+    "center": "at the centre",
+    "oracle": "where the digit is",
+}
+VERDICTS = """
+## Looking or reading
+
+What `keras-attention diagnose NAME` says of each; see [how it
+decides](diagnosis.md).
+
+"""
+MADE = """
+## How each was made
+
+| preset | command | commit | bytes |
+|---|---|---|---|
+"""
+
+
+def page(cards):
+    """The page, in Markdown, of a list of cards."""
+    parts = [TEXT, HEADER, *(row(card) for card in cards), CONTROLS]
+    parts += [line for card in cards for line in control_rows(card)]
+    parts.append(VERDICTS)
+    parts += [f"- `{card['name']}`: {card['verdict']}\n" for card in cards]
+    parts.append(MADE)
+    parts += [
+        f"| `{card['name']}` | `{card['command']}` | `{card['commit'][:12]}` "
+        f"| {card['num_bytes']:,} |\n"
+        for card in cards
+    ]
+    return "".join(parts)
+
+
+def row(card):
+    """The line of a preset."""
+    paper, public = PAPERS.get(card["name"], ("", ""))
+    cells = (
+        f"`{card['name']}`",
+        card["summary"],
+        f"**{error(card)}**",
+        paper,
+        public,
+        card["num_glimpses"] or "",
+        f"{card['pixels_read']:,}",
+        *cost(card["results"]),
+    )
+    return line(cells)
+
+
+def error(card):
+    """Its error, and that of other seeds."""
+    errors = [
+        run["error_percent"] for run in (card["results"], *card["other_seeds"])
+    ]
+    mean = f"{statistics.mean(errors):.2f}"
+    if len(errors) == 1:
+        return mean
+    return f"{mean} ({min(errors):.2f} to {max(errors):.2f})"
+
+
+def control_rows(card):
+    """The lines of what a preset is compared with."""
+    name = f"`{card['name']}`"
+    for policy, percent in card["elsewhere"].items():
+        what = f"itself, looking {ELSEWHERE[policy]}"
+        yield line((name, what, f"{percent:.2f}", "", "", ""))
+    for run in card["controls"]:
+        what = f"`{run['recipe']}`"
+        if run.get("policy", "mode") != "mode":
+            what += f", trained with the policy `{run['policy']}`"
+        yield line((name, what, f"{run['error_percent']:.2f}", *cost(run)))
+
+
+def cost(run):
+    """The cells about what a training took."""
+    return (
+        f"{run['parameters']:,}",
+        f"{run['images_seen'] / 1e6:.2f} million",
+        f"{run['training_cpu_seconds']:,} s",
+    )
+
+
+def line(cells):
+    """A line of a table."""
+    return f"| {' | '.join(str(cell) for cell in cells)} |\n"
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=PAGE)
+    options = parser.parse_args(arguments)
+    cards = [models.preset_card(name) for name in models.preset_names()]
+    options.out.write_text(page(cards), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The page of results is what its script makes of the presets' cards."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from keras_attention import models
+
+ROOT = Path(__file__).parents[1]
+
+CARD = {
+    "name": "ram_mnist",
+    "summary": "digits",
+    "command": "keras-attention train ram_mnist --seed 0",
+    "commit": "0123456789abcdef",
+    "num_glimpses": 6,
+    "pixels_read": 384,
+    "num_bytes": 1234567,
+    "results": {
+        "error_percent": 1.0,
+        "parameters": 364334,
+        "images_seen": 3840000,
+        "training_cpu_seconds": 1700,
+    },
+    "elsewhere": {"random": 20.0},
+    "verdict": "Of 1.00 % errors most are of the recogniser.",
+    "other_seeds": [{"error_percent": 1.5}, {"error_percent": 2.0}],
+    "controls": [
+        {
+            "recipe": "ram_mnist",
+            "policy": "center",
+            "error_percent": 33.0,
+            "parameters": 1,
+            "images_seen": 10000,
+            "training_cpu_seconds": 2,
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "benchmarks" / "results_page.py"
+    spec = importlib.util.spec_from_file_location("results_page", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_made_of_the_cards(script, tmp_path):
+    if not models.preset_names():
+        pytest.skip("there is no preset yet")
+    script.main(["--out", str(tmp_path / "results.md")])
+    written = (tmp_path / "results.md").read_text("utf-8")
+    assert written == (ROOT / "docs" / "results.md").read_text("utf-8")
+
+
+def test_a_row_tells_the_mean_of_the_seeds_beside_the_paper(script):
+    row = script.row(CARD)
+    assert "| **1.50 (1.00 to 2.00)** | RAM, 6 glimpses: 1.12 | 0.85 |" in row
+    assert "| 6 | 384 | 364,334 | 3.84 million | 1,700 s |" in row
+
+
+def test_controls_stand_beside_their_preset(script):
+    elsewhere, control = script.control_rows(CARD)
+    assert "`ram_mnist` | itself, looking at random places | 20.00 |" in (
+        elsewhere
+    )
+    assert "`ram_mnist`, trained with the policy `center` | 33.00 |" in control

@@ -1,0 +1,121 @@
+import dataclasses
+import json
+import zipfile
+
+import keras
+import pytest
+
+from keras_attention import models, training
+from keras_attention.models import preset
+from keras_attention.training import preset_files, recipes
+
+COMMIT = "c" * 40
+
+
+@pytest.fixture(scope="module")
+def other_runs(tiny_recipe, tmp_path_factory):
+    """Short runs of `tiny`: with another seed, and looking at the centre."""
+    folder = tmp_path_factory.mktemp("others")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "get", lambda name: tiny_recipe)
+        training.train("tiny", folder / "seed", seed=4, epochs=1, verbose=0)
+        training.train(
+            "tiny", folder / "center", epochs=1, policy="center", verbose=0
+        )
+    return folder
+
+
+def test_a_card_tells_how_the_model_was_made_and_what_it_reaches(
+    run, trained, tmp_path
+):
+    card = training.write_preset(run, tmp_path, commit=COMMIT)
+    assert json.loads((tmp_path / "tiny.json").read_text()) == card
+    assert card["command"] == "keras-attention train tiny --seed 3"
+    assert card["commit"] == COMMIT
+    assert card["results"] == trained[1]
+    assert card["num_glimpses"] == 2
+    assert card["pixels_read"] == 2 * 6 * 6
+    looks = {"sampled", "random", "center", "oracle"}
+    assert set(card["elsewhere"]) == looks
+    center = training.evaluate_run(run, "center")
+    assert card["elsewhere"]["center"] == center["error_percent"]
+    assert f"{trained[1]['error_percent']:.1f} %" in card["verdict"]
+    file = tmp_path / "tiny.keras"
+    assert card["sha256"] == preset.sha256(file)
+    assert card["num_bytes"] == file.stat().st_size
+
+
+def test_a_preset_holds_no_state_of_the_optimizer(run, tmp_path):
+    training.write_preset(run, tmp_path, commit=COMMIT)
+    model = keras.models.load_model(tmp_path / "tiny.keras")
+    assert not model.compiled
+    with zipfile.ZipFile(tmp_path / "tiny.keras") as archive:
+        weights = archive.read("model.weights.h5")
+    assert b"optimizer" not in weights
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        assert b"optimizer" in archive.read("model.weights.h5")
+
+
+def test_a_transformer_reads_the_whole_image(tiny, tmp_path, monkeypatch):
+    def network():
+        flat = keras.layers.Flatten
+        return models.st_cnn(
+            (16, 16, 1), crop_shape=(8, 8), localization=flat(), reader=flat()
+        )
+
+    recipe = dataclasses.replace(tiny, network=network, stddev=None)
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    training.train("tiny", tmp_path / "run", epochs=1, verbose=0)
+    card = training.write_preset(tmp_path / "run", tmp_path, commit=COMMIT)
+    assert card["command"].endswith("--seed 0 --epochs 1")
+    assert card["num_glimpses"] is None
+    assert card["pixels_read"] == 16 * 16
+    assert set(card["elsewhere"]) == {"random", "center", "oracle"}
+
+
+def test_runs_of_other_seeds_and_controls_stand_beside(
+    run, other_runs, tmp_path
+):
+    card = training.write_preset(
+        run,
+        tmp_path,
+        commit=COMMIT,
+        others=[other_runs / "seed"],
+        controls=[other_runs / "center"],
+    )
+    (other,), (control,) = card["other_seeds"], card["controls"]
+    assert other["seed"] == 4
+    assert control["policy"] == "center"
+    assert (
+        control["error_percent"]
+        == (training.evaluate_run(other_runs / "center")["error_percent"])
+    )
+
+
+def test_a_seed_is_not_counted_twice(run, tmp_path):
+    with pytest.raises(training.RunError, match="another seed than 3"):
+        training.write_preset(run, tmp_path, commit=COMMIT, others=[run])
+
+
+@pytest.mark.parametrize("commit", ["", f"{COMMIT}-dirty"])
+def test_what_was_not_committed_makes_no_preset(run, tmp_path, commit):
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "commit": commit}))
+    with pytest.raises(training.RunError, match="committed source code"):
+        training.write_preset(run, tmp_path / "presets")
+    assert not (tmp_path / "presets").exists()
+
+
+def test_a_large_file_makes_no_preset(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(preset_files, "MAX_BYTES", 1000)
+    with pytest.raises(training.RunError, match="at most 1,000 bytes"):
+        training.write_preset(run, tmp_path, commit=COMMIT)
+
+
+def test_a_model_that_does_not_reach_its_figure_makes_no_preset(run, tmp_path):
+    results = json.loads((run / "results.json").read_text())
+    results["error_percent"] = 0.0
+    (run / "results.json").write_text(json.dumps(results))
+    with pytest.raises(training.RunError, match=r"its run made 0.0 %"):
+        training.write_preset(run, tmp_path, commit=COMMIT)
+    assert not (tmp_path / "tiny.json").exists()

@@ -1,0 +1,73 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from keras_attention import models, training
+from keras_attention.models import preset
+
+
+@pytest.fixture
+def presets(run, tmp_path, monkeypatch):
+    """A folder with the preset of a run of `tiny`."""
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    training.write_preset(run, folder, commit="c" * 40)
+    monkeypatch.setattr(preset, "FOLDER", folder)
+    return folder
+
+
+def test_a_preset_and_its_run_are_the_same(run, presets, tiny):
+    of_run, of_preset = map(training.load_trained, (run, "tiny"))
+    assert of_run.recipe is of_preset.recipe is tiny
+    test = training.load_test_set(tiny)
+    figures = [
+        training.evaluate(trained.model, test)
+        for trained in (of_run, of_preset)
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_a_preset_is_evaluated_by_its_name(presets, trained):
+    figures = training.evaluate_run("tiny")
+    assert figures["error_percent"] == trained[1]["error_percent"]
+    assert figures["recipe"] == "tiny"
+
+
+def test_a_folder_comes_before_a_preset(presets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny").mkdir()
+    with pytest.raises(training.RunError, match=r"config.json is missing"):
+        training.load_trained("tiny")
+
+
+def test_what_is_neither_is_refused_with_the_presets(presets):
+    said = "no run folder nothing, nor a preset of this name. Presets: tiny"
+    with pytest.raises(training.RunError, match=said):
+        training.load_trained("nothing")
+
+
+def test_a_damaged_preset_is_not_evaluated(presets):
+    card = models.preset_card("tiny")
+    text = json.dumps({**card, "sha256": "0" * 64})
+    (presets / "tiny.json").write_text(text)
+    with pytest.raises(ValueError, match="SHA-256"):
+        training.evaluate_run("tiny")
+
+
+@pytest.mark.parametrize("name", models.preset_names())
+def test_a_thousand_digits_agree_with_the_card(name):
+    found = training.load_trained(name)
+    if found.recipe.source == "mnist" and not os.environ.get("TFDS_DATA_DIR"):
+        pytest.skip("TFDS_DATA_DIR is not set")
+    test = training.load_test_set(found.recipe)
+    chosen = np.random.RandomState(0).permutation(len(test.labels))[:1000]
+    some = training.CanvasSet(
+        test.images[chosen], test.labels[chosen], test.boxes[chosen]
+    )
+    figures = training.evaluate(found.model, some, verbose=0)
+    expected = models.preset_card(name)["results"]["error_percent"] / 100
+    low, high = stats.binom.interval(0.999, 1000, expected)
+    assert low <= 10 * figures["error_percent"] <= high

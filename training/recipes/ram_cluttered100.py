@@ -1,0 +1,23 @@
+"""RAM on cluttered 100x100: eight glimpses of 12x12 at four scales.
+
+Mnih et al. 2014, section 4.2, with the network of `ram_cluttered60`.
+"""
+
+import functools
+
+from ..canvases import Canvas
+from ..recipe import Recipe
+from .ram_cluttered60 import network
+
+RECIPE = Recipe(
+    name="ram_cluttered100",
+    summary="MNIST among 8 pieces of 8x8 on 100x100, 8 glimpses of 12x12 at 4 "
+    "scales",
+    source="mnist",
+    canvas=Canvas(size=100, num_distractors=8, distractor_size=8),
+    network=functools.partial(network, 100, num_glimpses=8, num_scales=4),
+    epochs=30,
+    steps_per_epoch=1000,
+    stddev=(0.2, 0.07),
+    jit_compile=False,
+)

@@ -317,4 +317,6 @@ def kill_one(process):
 
 
 if __name__ == "__main__":
+    # So that the servers end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     main()

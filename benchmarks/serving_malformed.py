@@ -286,4 +286,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    # So that the servers end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     sys.exit(main())

@@ -71,9 +71,9 @@ def export(
 ) -> None:
     """Export the trained model of SOURCE as SavedModel and TFLite.
 
-    SOURCE is the folder of a finished run, or a .keras file. All files are
-    loaded again in processes without this package and compared with Keras on
-    real images before anything is put into place.
+    SOURCE is the folder of a finished run, the name of a preset, or a .keras
+    file. All files are loaded again in processes without this package and
+    compared with Keras on real images before anything is put into place.
     """
     with command(as_json):
         from keras_attention_cli.jobs import export_source

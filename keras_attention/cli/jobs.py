@@ -29,7 +29,7 @@ def export_source(
     """Exports a trained model; returns its model card.
 
     Args:
-        source: Folder of a finished run, or a .keras file.
+        source: Folder of a finished run, name of a preset, or a .keras file.
         out: As of `export.export_model`.
         examples: .npz file with `images`, and their `classes` if they are
             known, to compare on; by default the test set of the recipe.

@@ -17,6 +17,14 @@ from sklearn import datasets
 from keras_attention import export, layers, models
 
 
+def pytest_collection_modifyitems(items):
+    """Keeps these tests in one process: it makes the exports once."""
+    here = pathlib.Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("export"))
+
+
 @pytest.fixture(scope="session")
 def images():
     """Real digits, 28x28, float32 in [0, 1]."""

@@ -2,9 +2,11 @@
 
     python benchmarks/exported_latency.py RUN
 
-RUN is the folder of a finished run, or a .keras file. All three answer the
-same images in turns; TFLite has one thread. Prints medians in milliseconds,
-their ratios, and the size of the TFLite file against that of the weights.
+RUN is the folder of a finished run, the name of a preset, or a .keras file. In
+each of several rounds each of the three answers the same images one by one;
+TFLite has one thread. Prints the medians over rounds of the median milliseconds
+of a round, their ratios, and the size of the TFLite file against that of the
+weights.
 """
 
 import argparse
@@ -18,14 +20,17 @@ import numpy as np
 from keras_attention import export
 from keras_attention_cli.sources import load_source
 
-NUM_ROUNDS, NUM_WARM_UP = 400, 50
+NUM_ROUNDS, NUM_IMAGES, NUM_WARM_UP = 7, 100, 20
 
 
-def milliseconds(call, image):
-    """How long one call takes."""
-    start = time.perf_counter()
-    call(image)
-    return 1000 * (time.perf_counter() - start)
+def milliseconds(call, images):
+    """The median of how long a call takes, once it is warm."""
+    times = []
+    for image in images:
+        start = time.perf_counter()
+        call(image)
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[NUM_WARM_UP:])
 
 
 def main(path):
@@ -33,7 +38,7 @@ def main(path):
     model = load_source(path).model
     shape = model.input_shape[1:]
     generator = np.random.default_rng(0)
-    images = generator.random((NUM_ROUNDS, 1, *shape), dtype="float32")
+    images = generator.random((NUM_IMAGES, 1, *shape), dtype="float32")
     with tempfile.TemporaryDirectory() as folder:
         directory = pathlib.Path(folder, "saved_model")
         saved = export.load_exported(
@@ -52,11 +57,9 @@ def main(path):
         "model.predict": lambda image: model.predict(image, verbose=0),
     }
     times = {name: [] for name in calls}
-    for index, image in enumerate(images):
+    for _ in range(NUM_ROUNDS):
         for name, call in calls.items():
-            taken = milliseconds(call, image)
-            if index >= NUM_WARM_UP:
-                times[name].append(taken)
+            times[name].append(milliseconds(call, images))
     medians = {name: statistics.median(found) for name, found in times.items()}
     for name, median in medians.items():
         ratio = median / medians["TFLite"]

@@ -68,7 +68,7 @@ class Gate:
         except _RefusedError as refusal:
             await _refuse(send, refusal)
         except _DisconnectedError:
-            pass  # nobody is left to be answered
+            return  # nobody is left to be answered
         finally:
             self._num_inside -= 1
             OPEN.dec()

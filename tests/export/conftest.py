@@ -17,6 +17,7 @@ from sklearn import datasets
 from keras_attention import export, layers, models
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Keeps these tests in one process: it makes the exports once."""
     here = pathlib.Path(__file__).parent

@@ -116,7 +116,7 @@ def moved(model):
     # What starts at zero, such as a transformer at the identity, is moved.
     generator = np.random.default_rng(0)
     model.set_weights(
-        [w + generator.normal(0, 0.1, w.shape) for w in model.get_weights()]
+        [w + generator.normal(0, 0.03, w.shape) for w in model.get_weights()]
     )
     *_, head = model.layers
     kernel, _ = head.get_weights()

@@ -119,6 +119,5 @@ def test_the_geometry_of_glimpses_is_read_off_the_model():
 
 
 def test_a_model_without_glimpses_has_no_geometry():
-    inputs = keras.Input((2,))
-    with pytest.raises(ValueError, match="takes no glimpses"):
-        plots.glimpse_geometry(keras.Model(inputs, inputs * 2))
+    inputs = keras.Input((4,))
+    assert plots.glimpse_geometry(keras.Model(inputs, inputs * 2)) is None

@@ -117,4 +117,6 @@ def _gaussian_weights(size, stddev):
     # exp(-distance / 0.002) is 0 in float32, so that below a stddev of 0.03
     # this is the identity, exactly, and nothing is divided by 0.
     variance = tf.maximum(tf.square(stddev), 1e-3)[:, None, None]
-    return tf.nn.softmax(-distances / (2 * variance), axis=-1)
+    weights = tf.exp(-distances / (2 * variance))
+    # Not a softmax, which some processors round below 1 for a single weight.
+    return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)

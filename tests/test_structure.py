@@ -105,7 +105,7 @@ def test_one_file_knows_tensorflow_probability():
 def test_one_file_of_the_tests_knows_the_inside_of_keras():
     tests = sorted((ROOT / "tests").rglob("*.py"))
     assert files_that_import("keras.src", tests) == [
-        "tests/layers/test_conformance.py"
+        "tests/layers/conformance/test_keras.py"
     ]
     assert files_that_import("keras.src", package_files()) == []
 

@@ -228,15 +228,28 @@ def test_shapes_are_known_without_running():
     assert outputs["indices"].dtype == "int32"
 
 
-@POLICIES
-def test_it_converts_to_builtins_of_tflite_with_a_free_batch(policy, tmp_path):
-    model, file = functional(policy), tmp_path / "look.tflite"
-    builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    model.export(file, format="litert", target_spec=builtins, verbose=False)
-    runner = Interpreter(str(file)).get_signature_runner()
+def assert_runs_as(model, runner):
     for batch in (3, 1):
         inputs = {"image": IMAGES[:batch], "query": QUERY[:batch]}
         outputs, expected = runner(**inputs), model(list(inputs.values()))
         assert set(outputs) == set(expected)
         for name, value in expected.items():
             np.testing.assert_allclose(outputs[name], value, atol=1e-4)
+
+
+@POLICIES
+def test_it_converts_to_builtins_of_tflite_with_a_free_batch(policy, convert):
+    model = functional(policy)
+    look = tf.function(lambda image, query: model([image, query]))
+    traced = look.get_concrete_function(
+        tf.TensorSpec((None, 9, 8, 2), name="image"),
+        tf.TensorSpec((None, 5), name="query"),
+    )
+    assert_runs_as(model, convert(traced, model.variables))
+
+
+def test_keras_exports_a_model_that_holds_it_to_tflite(tmp_path):
+    model, file = functional(grid), tmp_path / "look.tflite"
+    builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    model.export(file, format="litert", target_spec=builtins, verbose=False)
+    assert_runs_as(model, Interpreter(str(file)).get_signature_runner())

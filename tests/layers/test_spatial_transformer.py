@@ -72,7 +72,11 @@ def test_a_fresh_layer_is_the_identity(transform, padding, align_corners):
     for shape in [(8, 9), (7, 6), (1, 5)]:
         images = IMAGES[:, : shape[0], : shape[1]]
         layer = transformer(
-            transform, shape, padding=padding, align_corners=align_corners
+            transform,
+            shape,
+            localization=keras.layers.GlobalAveragePooling2D(),
+            padding=padding,
+            align_corners=align_corners,
         )
         np.testing.assert_allclose(layer(images), images, atol=1e-6)
 

@@ -11,15 +11,30 @@ def small_images(batch=8, channels=1):
     return generator.random((batch, 9, 8, channels), "float32")
 
 
-def small_core(images, num_glimpses=2, seed=3, **policy):
+@keras.saving.register_keras_serializable("tests")
+class Glance(keras.layers.Layer):
+    """A sensor that is traced in no time: the brighter, the farther down."""
+
+    def call(self, images, locations):
+        brightness = 1 + locations @ [[0.3], [0.6]]
+        return images[:, :4, :4] * brightness[:, :, None, None]
+
+
+def look(num_glimpses=2, seed=3, sensor=None, core=None, **arguments):
     cell = layers.GlimpseCell(
-        4,
-        core=keras.layers.SimpleRNNCell(8, "relu"),
+        sensor or Glance(),
+        core=core or keras.layers.SimpleRNNCell(8, "relu"),
         glimpse_network=layers.GlimpseNetwork(5, 6, 7),
-        location_policy=layers.GaussianLocationPolicy(seed=seed, **policy),
+        location_policy=layers.GaussianLocationPolicy(seed=seed),
     )
-    look = layers.RecurrentAttention(cell, num_glimpses, name="look")
-    return look(images)
+    arguments = {"name": "look", **arguments}
+    return layers.RecurrentAttention(cell, num_glimpses, **arguments)
+
+
+@pytest.fixture
+def make_look():
+    """Makes a small loop of glimpses, through a sensor of no cost."""
+    return look
 
 
 @pytest.fixture
@@ -36,10 +51,16 @@ def labels():
 def make_model():
     """Makes a small functional model, compiled."""
 
-    def make(optimizer="sgd", num_glimpses=2, compile_with=None, **arguments):
+    def make(
+        optimizer="sgd",
+        num_glimpses=2,
+        compile_with=None,
+        sensor=None,
+        **arguments,
+    ):
         images = keras.Input((9, 8, 1))
         scores = keras.layers.Dense(3, dtype="float32", name="classifier")(
-            small_core(images, num_glimpses)
+            look(num_glimpses, sensor=sensor)(images)
         )
         model = models.ReinforceModel(images, scores, **arguments)
         model.compile(

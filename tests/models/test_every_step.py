@@ -8,7 +8,7 @@ from keras_attention import layers, models
 
 def cell():
     return layers.GlimpseCell(
-        4,
+        layers.GlimpseSensor(4, interpolation="nearest"),
         core=keras.layers.SimpleRNNCell(8, "relu"),
         glimpse_network=layers.GlimpseNetwork(5, 6, 7),
     )

@@ -36,6 +36,7 @@ def test_the_number_of_parameters_is_the_papers(
     model = models.ram(
         (60, 60, channels),
         num_classes=classes,
+        num_glimpses=1,  # they share all parameters
         glimpse_size=size,
         num_scales=scales,
     )

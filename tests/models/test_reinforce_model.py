@@ -6,6 +6,8 @@ import tensorflow as tf
 import keras_attention
 from keras_attention import layers, models, rewards
 
+SENSOR = layers.GlimpseSensor(4)
+
 
 def crossentropy():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -21,7 +23,9 @@ def cell_of(model):
 
 
 def test_fit_evaluate_and_predict(make_model, images, labels):
-    model = make_model("adam", compile_with={"metrics": ["accuracy"]})
+    model = make_model(
+        "adam", compile_with={"metrics": ["accuracy"]}, sensor=SENSOR
+    )
     before = [weight.numpy() for weight in model.trainable_weights]
     history = model.fit(
         images, labels, validation_data=(images, labels), epochs=2, verbose=0
@@ -75,16 +79,16 @@ def test_evaluation_is_deterministic(make_model, images, labels):
     )
 
 
-@pytest.mark.parametrize("batch", [1, 5])
-def test_one_image_three_channels_not_square_seven_classes(batch):
+def test_one_image_three_channels_not_square_seven_classes():
     inputs = keras.Input((9, 14, 3))
     cell = layers.GlimpseCell(layers.GlimpseSensor(4, 2))
     state = layers.RecurrentAttention(cell, num_glimpses=2)(inputs)
     model = models.ReinforceModel(inputs, keras.layers.Dense(7)(state))
     compiled(model)
-    images = np.zeros((batch, 9, 14, 3), "float32")
-    model.fit(images, np.full(batch, 6), verbose=0)
-    assert model.predict(images, verbose=0).shape == (batch, 7)
+    for batch in (1, 5):
+        images = np.zeros((batch, 9, 14, 3), "float32")
+        model.fit(images, np.full(batch, 6), verbose=0)
+        assert model.predict(images, verbose=0).shape == (batch, 7)
 
 
 def number_of_operations(model, batch):
@@ -103,7 +107,7 @@ def number_of_operations(model, batch):
 
 
 def test_no_loop_over_the_batch(make_model):
-    model = make_model()
+    model = make_model(sensor=SENSOR)
     assert number_of_operations(model, 2) == number_of_operations(model, 64)
 
 
@@ -117,7 +121,7 @@ def test_every_way_to_run_trains_the_same(
 ):
     def weights_after_fit(compile_with):
         keras.utils.set_random_seed(2)
-        model = make_model(compile_with=compile_with)
+        model = make_model(compile_with=compile_with, sensor=SENSOR)
         # Not sampled: XLA's random numbers are others.
         with keras_attention.policy(location=[0.3, -0.2]):
             model.fit(images, labels, batch_size=4, shuffle=False, verbose=0)
@@ -134,7 +138,7 @@ def test_every_way_to_run_trains_the_same(
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_trains_every_part(make_model, images, labels, policy):
     keras.config.set_dtype_policy(policy)
-    model = make_model(keras.optimizers.SGD(0.1))
+    model = make_model(keras.optimizers.SGD(0.1), sensor=SENSOR)
     assert cell_of(model).core.compute_dtype == policy.removeprefix("mixed_")
     before = [weight.numpy() for weight in model.trainable_weights]
     history = model.fit(images, labels, epochs=2, verbose=0).history
@@ -222,23 +226,18 @@ def test_fit_reports_the_compiled_loss(make_model, images, labels):
     np.testing.assert_allclose(history["loss"], [loss], rtol=1e-5)
 
 
-def test_two_attention_layers_have_a_baseline_each(labels):
+def test_two_attention_layers_have_a_baseline_each(make_look, labels):
     inputs = keras.Input((9, 8, 1))
-    one, other = (
-        layers.RecurrentAttention(layers.GlimpseCell(4), 2, name=name)(inputs)
-        for name in ("one", "other")
-    )
+    one, other = (make_look(name=name)(inputs) for name in ("one", "other"))
     scores = keras.layers.Dense(3)(keras.layers.Add()([one, other]))
     model = compiled(models.ReinforceModel(inputs, scores))
     assert set(model.baseline.heads) == {"one", "other"}
     model.fit(np.zeros((8, 9, 8, 1), "float32"), labels, verbose=0)
 
 
-def test_a_model_of_named_outputs_trains(images, labels):
+def test_a_model_of_named_outputs_trains(make_look, images, labels):
     inputs = keras.Input((9, 8, 1))
-    cell = layers.GlimpseCell(4)
-    state = layers.RecurrentAttention(cell, num_glimpses=2)(inputs)
-    scores = keras.layers.Dense(3, name="scores")(state)
+    scores = keras.layers.Dense(3, name="scores")(make_look()(inputs))
     model = models.ReinforceModel(
         inputs,
         {"scores": scores},
@@ -253,9 +252,9 @@ def test_a_model_of_named_outputs_trains(images, labels):
 class Wordless(models.ReinforceModel):
     """A model whose `call` does not take `training`."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, look, **kwargs):
         super().__init__(**kwargs)
-        self.look = layers.RecurrentAttention(layers.GlimpseCell(4), 2)
+        self.look = look
         self.drop = keras.layers.Dropout(0.5)
         self.classify = keras.layers.Dense(3)
 
@@ -264,8 +263,10 @@ class Wordless(models.ReinforceModel):
 
 
 @pytest.mark.parametrize("num_samples", [1, 2])
-def test_a_call_without_training_samples_in_fit(images, labels, num_samples):
-    model = compiled(Wordless(num_samples=num_samples))
+def test_a_call_without_training_samples_in_fit(
+    make_look, images, labels, num_samples
+):
+    model = compiled(Wordless(make_look(), num_samples=num_samples))
     history = model.fit(
         images, labels, validation_data=(images, labels), verbose=0
     ).history

@@ -16,6 +16,14 @@ def compiled(model, **arguments):
     return model
 
 
+def small_cell(units):
+    return layers.GlimpseCell(
+        layers.GlimpseSensor(4, interpolation="nearest"),
+        keras.layers.GRUCell(units),
+        layers.GlimpseNetwork(5, 6, 7),
+    )
+
+
 @keras.saving.register_keras_serializable("tests")
 class Reader(models.ReinforceModel):
     """A subclassed model, with a configuration of its own."""
@@ -23,10 +31,9 @@ class Reader(models.ReinforceModel):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
-        cores = keras.layers.GRUCell(units), keras.layers.GRUCell(5)
         self.read, self.check = (
-            layers.RecurrentAttention(layers.GlimpseCell(4, core), 2)
-            for core in cores
+            layers.RecurrentAttention(small_cell(units), num_glimpses=1)
+            for units in (units, 5)
         )
         self.classify = keras.layers.Dense(3)
 

@@ -55,7 +55,7 @@ def seed_generator(model):
 
 
 def test_the_sampled_location_is_held_constant(make_model, images, labels):
-    model = make_model()
+    model = make_model(sensor=layers.GlimpseSensor(4))
     network = cell_of(model).location_network
     with tf.GradientTape() as tape:
         scores = model(images, training=True)
@@ -120,7 +120,7 @@ def test_the_log_probability_is_of_the_unclipped_sample(make_model, images):
 
 
 def test_every_sampled_location_is_used(make_model, images):
-    model = make_model(num_glimpses=3)
+    model = make_model(num_glimpses=3, sensor=layers.GlimpseSensor(4))
     path = np.zeros((8, 3, 2), "float32")
     with keras_attention.policy(location=path):
         before = model(images)
@@ -178,7 +178,7 @@ def test_sample_weights_weigh_all_three_terms(
 def test_class_weights_are_sample_weights(make_model, images, labels):
     def weights_after_fit(**arguments):
         keras.utils.set_random_seed(2)
-        model = make_model()
+        model = make_model(compile_with={"run_eagerly": True})
         model.fit(images, labels, verbose=0, shuffle=False, **arguments)
         return model.get_weights()
 

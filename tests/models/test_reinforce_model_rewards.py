@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers, models, rewards
+from keras_attention import models, rewards
 
 
 def crossentropy():
@@ -48,22 +48,21 @@ def test_metrics_have_the_right_values(make_model, images, labels):
     np.testing.assert_allclose(figures["loss"], loss, rtol=1e-5)
 
 
-def steps_model(**arguments):
-    """A model that predicts after each of 3 glimpses."""
+def steps_model(look, **arguments):
+    """A model that predicts after each glimpse."""
     images = keras.Input((9, 8, 1))
-    cell = layers.GlimpseCell(4, core=keras.layers.SimpleRNNCell(8, "relu"))
-    look = layers.RecurrentAttention(
-        cell, 3, return_sequences=True, name="look"
-    )
     scores = keras.layers.Dense(3, name="classifier")(look(images))
     model = models.ReinforceModel(images, scores, **arguments)
     model.compile("sgd", crossentropy())
     return model
 
 
-def test_a_dense_reward_credits_each_choice_with_what_follows(images, labels):
+def test_a_dense_reward_credits_each_choice_with_what_follows(
+    make_look, images, labels
+):
     gain = rewards.log_likelihood_gain
-    model = steps_model(reward=gain, baseline="none")
+    look = make_look(3, return_sequences=True)
+    model = steps_model(look, reward=gain, baseline="none")
     kernel = cell_of(model).location_network.kernel.value
     with tf.GradientTape(persistent=True) as tape:
         with keras_attention.record_attention() as attention:
@@ -83,8 +82,11 @@ def test_a_dense_reward_credits_each_choice_with_what_follows(images, labels):
 
 
 @pytest.mark.parametrize("shape", [(8, 2), (8, 3, 1), (7,)])
-def test_a_reward_of_the_wrong_shape_is_an_error(images, labels, shape):
-    model = steps_model(reward=lambda y_true, y_pred: tf.zeros(shape))
+def test_a_reward_of_the_wrong_shape_is_an_error(
+    make_look, images, labels, shape
+):
+    look = make_look(3, return_sequences=True)
+    model = steps_model(look, reward=lambda y_true, y_pred: tf.zeros(shape))
     scores = model(images, training=True)
     y = np.repeat(labels[:, None], 3, axis=1)
     with pytest.raises(ValueError, match=r"`reward` must return one number"):
@@ -101,7 +103,7 @@ def test_a_reward_that_is_nan_counts_for_nothing(make_model, images, labels):
 
     def change_of_policy(reward, weight=None):
         keras.utils.set_random_seed(1)
-        model = make_model(reward=reward)
+        model = make_model(reward=reward, compile_with={"run_eagerly": True})
         cell = cell_of(model)
         with keras_attention.policy(location=[0.3, -0.2]):
             history = model.fit(

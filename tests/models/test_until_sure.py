@@ -10,7 +10,7 @@ from keras_attention import layers, models
 def make_model():
     """A model that is sure of some images early, of some never."""
     cell = layers.GlimpseCell(
-        4,
+        layers.GlimpseSensor(4, interpolation="nearest"),
         core=keras.layers.SimpleRNNCell(8),
         glimpse_network=layers.GlimpseNetwork(5, 6, 7),
         location_policy=layers.GaussianLocationPolicy(0.3, seed=3),

@@ -110,7 +110,7 @@ class ReinforceModel(keras.Model):
     Example:
     >>> images = keras.Input((28, 28, 1))
     >>> cell = GlimpseCell(8)
-    >>> features = RecurrentAttention(cell, num_glimpses=6)(images)
+    >>> features = RecurrentAttention(cell, num_glimpses=2)(images)
     >>> model = ReinforceModel(images, keras.layers.Dense(10)(features))
     >>> loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     >>> model.compile("adam", loss)

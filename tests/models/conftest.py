@@ -20,12 +20,12 @@ class Glance(keras.layers.Layer):
         return images[:, :4, :4] * brightness[:, :, None, None]
 
 
-def look(num_glimpses=2, seed=3, sensor=None, core=None, **arguments):
+def look(num_glimpses=2, sensor=None, **arguments):
     cell = layers.GlimpseCell(
         sensor or Glance(),
-        core=core or keras.layers.SimpleRNNCell(8, "relu"),
+        core=keras.layers.SimpleRNNCell(8, "relu"),
         glimpse_network=layers.GlimpseNetwork(5, 6, 7),
-        location_policy=layers.GaussianLocationPolicy(seed=seed),
+        location_policy=layers.GaussianLocationPolicy(seed=3),
     )
     arguments = {"name": "look", **arguments}
     return layers.RecurrentAttention(cell, num_glimpses, **arguments)

@@ -6,8 +6,6 @@ import tensorflow as tf
 import keras_attention
 from keras_attention import layers, models, rewards
 
-SENSOR = layers.GlimpseSensor(4)
-
 
 def crossentropy():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -24,7 +22,9 @@ def cell_of(model):
 
 def test_fit_evaluate_and_predict(make_model, images, labels):
     model = make_model(
-        "adam", compile_with={"metrics": ["accuracy"]}, sensor=SENSOR
+        "adam",
+        compile_with={"metrics": ["accuracy"]},
+        sensor=layers.GlimpseSensor(4),
     )
     before = [weight.numpy() for weight in model.trainable_weights]
     history = model.fit(
@@ -107,7 +107,7 @@ def number_of_operations(model, batch):
 
 
 def test_no_loop_over_the_batch(make_model):
-    model = make_model(sensor=SENSOR)
+    model = make_model(sensor=layers.GlimpseSensor(4))
     assert number_of_operations(model, 2) == number_of_operations(model, 64)
 
 
@@ -121,7 +121,9 @@ def test_every_way_to_run_trains_the_same(
 ):
     def weights_after_fit(compile_with):
         keras.utils.set_random_seed(2)
-        model = make_model(compile_with=compile_with, sensor=SENSOR)
+        model = make_model(
+            compile_with=compile_with, sensor=layers.GlimpseSensor(4)
+        )
         # Not sampled: XLA's random numbers are others.
         with keras_attention.policy(location=[0.3, -0.2]):
             model.fit(images, labels, batch_size=4, shuffle=False, verbose=0)
@@ -138,7 +140,9 @@ def test_every_way_to_run_trains_the_same(
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_trains_every_part(make_model, images, labels, policy):
     keras.config.set_dtype_policy(policy)
-    model = make_model(keras.optimizers.SGD(0.1), sensor=SENSOR)
+    model = make_model(
+        keras.optimizers.SGD(0.1), sensor=layers.GlimpseSensor(4)
+    )
     assert cell_of(model).core.compute_dtype == policy.removeprefix("mixed_")
     before = [weight.numpy() for weight in model.trainable_weights]
     history = model.fit(images, labels, epochs=2, verbose=0).history

@@ -1,13 +1,12 @@
 """Runs an exported file in a process that has nothing but its runtime."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from .process import run_python
 
 Arrays = dict[str, np.ndarray]
 
@@ -68,16 +67,7 @@ def run_in_clean_process(
         asked, answered = Path(folder, "in.npz"), Path(folder, "out.npz")
         np.savez(asked, **_flat(requests))
         script = Path(__file__).with_name("clean_process.py")
-        done = subprocess.run(
-            [
-                *(sys.executable, "-P", script),
-                *(exported, asked, answered, ",".join(blocked)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-        )
+        done = run_python(script, exported, asked, answered, ",".join(blocked))
         if done.returncode:
             raise ExportError(
                 f"{exported} does not run in a process without "

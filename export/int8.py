@@ -11,10 +11,7 @@ its own.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +20,8 @@ import keras
 import numpy as np
 
 from keras_attention.layers.mechanism import Mechanism
+
+from .process import run_python
 
 # How many images tell the range of each number.
 NUM_CALIBRATION = 200
@@ -70,15 +69,9 @@ def convert(directory: Path, plan: Plan) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         images, out = Path(folder, "images.npy"), Path(folder, "int8.tflite")
         np.save(images, plan.images[:NUM_CALIBRATION])
-        done = subprocess.run(
-            [
-                *(sys.executable, "-P", "-m", f"{__package__}.int8_process"),
-                *(directory, images, json.dumps(plan.floating), out),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+        done = run_python(
+            *("-m", f"{__package__}.int8_process"),
+            *(directory, images, json.dumps(plan.floating), out),
         )
         if done.returncode:
             raise ValueError(

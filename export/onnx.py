@@ -1,11 +1,9 @@
 """Writes ONNX files, for those who ask."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from .process import run_python
 from .signatures import DEFAULT
 
 OPSET = 17
@@ -35,16 +33,10 @@ def convert_to_onnx(directory: Path, file: Path) -> Path:
             f"ONNX needs {', '.join(missing)}: pip install "
             "'keras-visual-attention[onnx]'."
         )
-    done = subprocess.run(
-        [
-            *(sys.executable, "-P", "-m", "tf2onnx.convert"),
-            *("--saved-model", directory, "--signature_def", DEFAULT),
-            *("--tag", "serve", "--opset", str(OPSET), "--output", file),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+    done = run_python(
+        *("-m", "tf2onnx.convert"),
+        *("--saved-model", directory, "--signature_def", DEFAULT),
+        *("--tag", "serve", "--opset", str(OPSET), "--output", file),
     )
     if done.returncode:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import rest_v1
 from .inputs import checked_inputs
-from .signatures import GROUP, Arrays, Signature
+from .signatures import Arrays, Signature
 
 Answer = tuple[str, Any]
 
@@ -100,7 +100,7 @@ def _outcome(function: Callable, *arguments: Any) -> Answer:
 def _fit_together(found: list[Answer]) -> bool:
     """Whether all are right, single, and for the same signature."""
     return (
-        len(found) == GROUP
+        len(found) > 1
         and all(state == "ok" and one.is_single for state, one in found)
         and len({id(one.signature) for _, one in found}) == 1
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import BadRequestError, FailedError, OverloadedError, TooSlowError
-from .signatures import GROUP
+from .signatures import GROUPS
 from .worker_process import WorkerProcess
 
 MAX_WAITING = 1024
@@ -201,7 +201,8 @@ class Pool:
         """The next request, with others if more wait than workers can take."""
         jobs = [await self._waiting.get()]
         share = 1 + self.num_waiting // max(1, self.num_ready)
-        while jobs[-1][1].may_be_joined and len(jobs) < min(share, GROUP):
+        group = max(size for size in GROUPS if size <= share)
+        while jobs[-1][1].may_be_joined and len(jobs) < group:
             jobs.append(self._waiting.get_nowait())
         if len(jobs) > 1 and not jobs[-1][1].may_be_joined:
             self._waiting.put_nowait(jobs.pop())

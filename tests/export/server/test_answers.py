@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention.export.server.answers import Answerer
-from keras_attention.export.server.signatures import GROUP, Signature, Tensor
+from keras_attention.export.server.signatures import Signature, Tensor
 
 
 class Doubling:
@@ -48,17 +48,14 @@ def doubled(*rows):
     ).encode()
 
 
-def test_a_group_of_single_examples_is_run_at_once(answer, model):
-    values = [0.125, 0.25, 0.375, 0.5]
-    assert len(values) == GROUP
+@pytest.mark.parametrize("values", [[0.5, 0.25], [0.125, 0.25, 0.375, 0.5]])
+def test_single_examples_are_run_at_once(answer, model, values):
     found = answer([v1(value) for value in values])
     assert found == [doubled(value) for value in values]
-    assert model.sizes == [GROUP]
+    assert model.sizes == [len(values)]
 
 
-@pytest.mark.parametrize(
-    "rows", [[(0.25,)], [(0.25,), (0.5,)], [(0.25,), (0.5, 0.75)] * 2]
-)
+@pytest.mark.parametrize("rows", [[(0.25,)], [(0.25,), (0.5, 0.75)] * 2])
 def test_others_are_run_one_by_one(answer, model, rows):
     found = answer([v1(*row) for row in rows])
     assert found == [doubled(*row) for row in rows]

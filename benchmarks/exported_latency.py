@@ -1,12 +1,14 @@
 """How long one image takes, as Keras, SavedModel and TFLite.
 
+    python benchmarks/exported_latency.py
     python benchmarks/exported_latency.py RUN
 
-RUN is the folder of a finished run, the name of a preset, or a .keras file. In
-each of several rounds each of the three answers the same images one by one;
-TFLite has one thread. Prints the medians over rounds of the median milliseconds
-of a round, their ratios, and the size of the TFLite file against that of the
-weights.
+RUN is the folder of a finished run, the name of a preset, or a .keras file;
+without it, the network is the paper's for MNIST, whose weights, untrained, cost
+as much. In each of several rounds each of the three answers the same images one
+by one; TFLite has one thread. Prints the medians over rounds of the median
+milliseconds of a round, their ratios, and the size of the TFLite file against
+that of the weights.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import time
 
 import numpy as np
 
-from keras_attention import export
+from keras_attention import export, models
 from keras_attention_cli.sources import load_source
 
 NUM_ROUNDS, NUM_IMAGES, NUM_WARM_UP = 7, 100, 20
@@ -33,9 +35,13 @@ def milliseconds(call, images):
     return statistics.median(times[NUM_WARM_UP:])
 
 
-def main(path):
+def papers():
+    """The network of "Recurrent Models of Visual Attention" for MNIST."""
+    return models.ram((28, 28, 1), num_glimpses=6, glimpse_size=8)
+
+
+def main(model):
     """Prints the table."""
-    model = load_source(path).model
     shape = model.input_shape[1:]
     generator = np.random.default_rng(0)
     images = generator.random((NUM_IMAGES, 1, *shape), dtype="float32")
@@ -70,5 +76,6 @@ def main(path):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=pathlib.Path)
-    main(parser.parse_args().run)
+    parser.add_argument("run", type=pathlib.Path, nargs="?")
+    run = parser.parse_args().run
+    main(load_source(run).model if run else papers())

@@ -29,10 +29,16 @@ def network(units):
 
 
 def items(images):
-    """The image as 16 patches of 4x4."""
+    """The image as 16 patches of 4x4, each seen by weights of its place.
+
+    Blank patches seen alike would tie, and rounding choose between them.
+    """
     patches = keras.layers.Reshape((4, 4, 4, 4))(images)
     patches = keras.layers.Permute((1, 3, 2, 4))(patches)
-    return keras.layers.Reshape((16, 16))(patches)
+    patches = keras.layers.Reshape((16, 16))(patches)
+    return keras.layers.EinsumDense(
+        "bnp,npd->bnd", (16, 16), bias_axes="nd", activation="tanh"
+    )(patches)
 
 
 def feature_map(images):

@@ -16,7 +16,7 @@ from keras_attention.models.attention_layers import (
 )
 from keras_attention.ops import regions
 
-from .serving import attended, check_scores, decided
+from .serving import attended, check_scores, decided, looking_at
 
 
 class Explainer:
@@ -45,10 +45,15 @@ class Explainer:
     def __init__(self, model: keras.Model):
         self.stepwise, self.reads_images = _taken_apart(model)
 
-    def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Explains the answers to images (B, H, W, C), float32 in [0, 1]."""
+    def __call__(
+        self, images: tf.Tensor, location: Any = None
+    ) -> dict[str, tf.Tensor]:
+        """Explains the answers to images (B, H, W, C), float32 in [0, 1].
+
+        With `location` (B, T, 2), the answers from looking there.
+        """
         with (
-            keras_attention.policy("mode"),
+            looking_at(location),
             keras_attention.record_attention() as recorded,
         ):
             scores = self.stepwise(images, training=False)

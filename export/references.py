@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from .signatures import BYTES, DEFAULT, EXPLAIN, SAMPLE
 from .warmup import png
 
 Arrays = dict[str, np.ndarray]
+BATCH_SIZE = 256
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,10 +28,13 @@ class Reference:
     Attributes:
         inputs: arrays (N, ...) by name.
         outputs: arrays (N, ...) by name.
+        at: a function of which examples, (N,) bool, and of where their
+            glimpses are to be, to the outputs then.
     """
 
     inputs: Arrays
     outputs: Arrays
+    at: Callable[[np.ndarray, np.ndarray], Arrays]
 
 
 def references(
@@ -49,17 +54,28 @@ def references(
     Returns:
         Dict of signatures.
     """
+
+    def served_at(images):
+        return lambda which, location: keras_outputs(
+            model, images[which], location
+        )
+
     taken = as_taken(examples, spec)
-    found = {DEFAULT: Reference({"image": taken}, keras_outputs(model, taken))}
+    found = {
+        DEFAULT: Reference(
+            {"image": taken}, keras_outputs(model, taken), served_at(taken)
+        )
+    }
     some = taken[:num_others]
     images = floating(tf.constant(some))
     if image_bytes.can_decode(spec):
         files = [png(image) for image in some]
         shape = tuple(spec.shape[1:])
-        read = [read_image(io.BytesIO(file), shape) for file in files]
+        read = np.stack([read_image(io.BytesIO(file), shape) for file in files])
         found[BYTES] = Reference(
             {"image_bytes": np.array(files)},
-            _numpy(serve(model, np.stack(read))),
+            keras_outputs(model, read),
+            served_at(read),
         )
     width = num_numbers(model, images[:1])
     if width:
@@ -67,21 +83,34 @@ def references(
         found[SAMPLE] = Reference(
             {"image": some, "noise": noise},
             _numpy(sample(model, images, tf.constant(noise))),
+            served_at(some),
         )
     explain = explainer(model, images[:1])
     if explain:
-        found[EXPLAIN] = Reference({"image": some}, _numpy(explain(images)))
+        found[EXPLAIN] = Reference(
+            {"image": some},
+            _numpy(explain(images)),
+            lambda which, location: _numpy(explain(images[which], location)),
+        )
     return found
 
 
 def keras_outputs(
-    model: keras.Model, images: np.ndarray, batch_size: int = 256
+    model: keras.Model, images: np.ndarray, location: np.ndarray | None = None
 ) -> Arrays:
-    """What a Keras model itself makes of images, floating or uint8."""
-    batches = [
-        _numpy(serve(model, floating(tf.constant(images[start:][:batch_size]))))
-        for start in range(0, len(images), batch_size)
-    ]
+    """What a Keras model itself makes of images, floating or uint8.
+
+    Args:
+        model: images to scores.
+        images: (N, H, W, C).
+        location: (N, T, 2), to look there.
+    """
+    batches = []
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        places = None if location is None else location[batch]
+        floats = floating(tf.constant(images[batch]))
+        batches.append(_numpy(serve(model, floats, places)))
     return {
         name: np.concatenate([batch[name] for batch in batches])
         for name in batches[0]

@@ -1,5 +1,6 @@
 """What an exported model computes: images to probabilities and attention."""
 
+import contextlib
 import re
 from typing import Any
 
@@ -34,9 +35,14 @@ def serve(
         ValueError: if the model does not return scores (B, K), or two outputs
             would have one name.
     """
-    name = "mode" if location is None else None
-    with keras_attention.policy(name, location=location):
+    with looking_at(location):
         return answer(model, images)
+
+
+def looking_at(location: Any) -> contextlib.AbstractContextManager:
+    """Hard attention at given places, or, without any, at its mode."""
+    name = "mode" if location is None else None
+    return keras_attention.policy(name, location=location)
 
 
 def answer(model: keras.Model, images: Any) -> dict[str, tf.Tensor]:

@@ -86,6 +86,7 @@ def export(
         "tflite": str(out / "model.tflite"),
         "model_card": str(out / "model_card.json"),
         "largest_difference": card["parity"]["largest_difference"],
+        "moved_by_rounding": card["parity"]["moved_by_rounding"],
         "accuracy": card["accuracy"],
     }
     if as_json:

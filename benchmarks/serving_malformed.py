@@ -111,8 +111,17 @@ def wrong_requests(shape):
         shape: (H, W, C) of the images that are right.
     """
     right = image_of(shape)
-    octets = "application/octet-stream"
-    other = "/v1/models/other:predict"
+    return {
+        **wrong_bodies(shape, right),
+        **wrong_names(right),
+        **wrong_files(),
+        **wrong_in_v2(shape),
+        **wrong_http(),
+    }
+
+
+def wrong_bodies(shape, right):
+    """Wrong JSON, and wrong images in right JSON."""
     return {
         "no JSON": http(b"{'instances': [1]}"),
         "JSON cut off": http(b'{"instances": [[1.0, 2.'),
@@ -131,24 +140,18 @@ def wrong_requests(shape):
             .replace('"?"', "NaN")
             .encode()
         ),
-        "NaN in V2": http(
-            {
-                "inputs": [
-                    {
-                        "name": "image",
-                        "shape": [1, *shape],
-                        "datatype": "FP32",
-                        "data": image_of(shape, float("nan")),
-                    }
-                ]
-            },
-            INFER,
-        ),
         "infinite": http({"instances": [image_of(shape, 1e300)]}),
         "out of range": http({"instances": [image_of(shape, 255)]}),
         "text": http({"instances": [image_of(shape, "0.5")]}),
         "null": http({"instances": [image_of(shape, None)]}),
         "too many": http({"instances": [0] * 100_000}),
+    }
+
+
+def wrong_names(right):
+    """Inputs, signatures, models and paths that are not there."""
+    other = "/v1/models/other:predict"
+    return {
         "wrong name": http({"instances": [{"picture": right}]}),
         "mixed names": http({"instances": [{"image": right}, {"x": right}]}),
         "no such signature": http(
@@ -162,16 +165,12 @@ def wrong_requests(shape):
         "no such verb": http({"instances": [right]}, "/v1/models/model:paint"),
         "no such path": http({"instances": [right]}, "/v3"),
         "no such method": http(b"").replace(b"POST", b"DELETE", 1),
-        "50 MB": http(b"0" * 50_000_000),
-        "50 MB in pieces": http(b"", transfer_encoding="chunked").replace(
-            b"content-length: 0\r\n", b""
-        )
-        + b"2faf080\r\n"
-        + b"0" * 50_000_000
-        + b"\r\n0\r\n\r\n",
-        "packed": http(
-            gzip.compress(b"0" * 10_000_000), content_encoding="gzip"
-        ),
+    }
+
+
+def wrong_files():
+    """What cannot be decoded."""
+    return {
         "no base64": http(
             {"signature_name": "serve_bytes", "instances": [{"b64": "\u00fc"}]}
         ),
@@ -182,6 +181,26 @@ def wrong_requests(shape):
         "decompression bomb": file_request(bomb()),
         "numbers for files": http(
             {"signature_name": "serve_bytes", "instances": [3]}
+        ),
+    }
+
+
+def wrong_in_v2(shape):
+    """Wrong requests of the Open Inference Protocol."""
+    octets = "application/octet-stream"
+    return {
+        "NaN in V2": http(
+            {
+                "inputs": [
+                    {
+                        "name": "image",
+                        "shape": [1, *shape],
+                        "datatype": "FP32",
+                        "data": image_of(shape, float("nan")),
+                    }
+                ]
+            },
+            INFER,
         ),
         "V2: wrong shape": v2(shape=[1, 2]),
         "V2: negative shape": v2(shape=[-5]),
@@ -204,6 +223,22 @@ def wrong_requests(shape):
             inference_header_content_length="2",
         ),
         "V2: unload": http(b"", "/v2/repository/models/model/unload"),
+    }
+
+
+def wrong_http():
+    """What is too large, too slow, or no HTTP at all."""
+    return {
+        "50 MB": http(b"0" * 50_000_000),
+        "50 MB in pieces": http(b"", transfer_encoding="chunked").replace(
+            b"content-length: 0\r\n", b""
+        )
+        + b"2faf080\r\n"
+        + b"0" * 50_000_000
+        + b"\r\n0\r\n\r\n",
+        "packed": http(
+            gzip.compress(b"0" * 10_000_000), content_encoding="gzip"
+        ),
         "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 3,
         "endless head": b"GET / HTTP/1.1\r\nx: " + b"y" * 500_000,
         "slow head": b"POST " + PREDICT.encode(),

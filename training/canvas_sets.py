@@ -1,8 +1,8 @@
 """Sets of canvases: endless new ones to train on, and fixed ones to test on.
 
 What a digit becomes is up to a canvas: `Canvas` puts it among pieces of other
-digits, the canvases of `warps` turn, stretch and bend it. Sets are made of any
-of them, by explicit seeds.
+digits, the canvases of `warps` turn, stretch and bend it, those of `sums` show
+two. Sets are made of any of them, by explicit seeds.
 """
 
 import hashlib
@@ -48,8 +48,9 @@ class AnyCanvas(Protocol):
             seed: int32 `(2,)`: decides all that is random.
 
         Returns:
-            Images, uint8 `(B, size, size, 1)`; labels, int32 `(B,)`; boxes,
-            float32 `(B, 4)`, see `canvases`.
+            Images, uint8 `(B, size, size, C)`, of one channel unless said
+            otherwise; labels, int32 `(B,)`; boxes, float32 `(B, 4)`, see
+            `canvases`.
         """
 
 
@@ -58,7 +59,7 @@ class CanvasSet:
     """A set of canvases made once.
 
     Attributes:
-        images: uint8 array, `(N, size, size, 1)`.
+        images: uint8 array, `(N, size, size, C)`.
         labels: int32 array, `(N,)`.
         boxes: float32 array, `(N, 4)`, see `canvases`.
     """
@@ -100,7 +101,7 @@ def training_dataset(
         start_step: Number of the first batch.
 
     Returns:
-        A dataset of dicts: `image`, uint8 `(batch_size, size, size, 1)`;
+        A dataset of dicts: `image`, uint8 `(batch_size, size, size, C)`;
         `label`, int32 `(batch_size,)`; `box`, float32 `(batch_size, 4)`.
     """
     if batch_size < 1:

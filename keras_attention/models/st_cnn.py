@@ -12,14 +12,16 @@ def st_cnn(
     crop_shape=(24, 24),
     transform="affine",
     bounds=(0.2, 1.5),
+    num_transforms=1,
     localization=None,
     reader=None,
     name="st_cnn",
 ):
     """Builds a spatial transformer before a convolutional network.
 
-    The transformer straightens and crops, the reader reads the crop. Train it
-    with `compile` and `fit`, as any Keras model.
+    The transformer straightens and crops, the reader reads the crop, or the
+    channels of several crops together. Train it with `compile` and `fit`, as
+    any Keras model.
 
     By default the localization network is two convolutions with strides on
     the halved image and a dense layer. Each is normalized before its ReLU:
@@ -32,6 +34,7 @@ def st_cnn(
         crop_shape: (H', W') of the crop.
         transform: of the `SpatialTransformer`.
         bounds: its (min_scale, max_scale).
+        num_transforms: number of crops, N, side by side in the network.
         localization: layer, images to features; by default as above.
         reader: layer, crops to features (B, D); by default `digit_reader()`.
         name: name of the model.
@@ -58,8 +61,13 @@ def st_cnn(
         transform,
         antialias=True,
         bounds=bounds,
+        num_transforms=num_transforms,
         name="transformer",
     )(images)
+    if num_transforms > 1:  # (B, N, H', W', C)
+        crops = keras.layers.Permute((2, 3, 1, 4))(crops)
+        channels = num_transforms * input_shape[-1]
+        crops = keras.layers.Reshape((*crop_shape, channels))(crops)
     features = (reader or digit_reader())(crops)
     scores = keras.layers.Dense(
         num_classes, dtype="float32", name="classifier"

@@ -52,6 +52,16 @@ def test_a_preset_is_evaluated_and_diagnosed_by_its_name(presets, trained):
     assert figures["error_percent"] == trained[1]["error_percent"]
 
 
+def test_a_preset_is_exported_by_its_name(presets, tmp_path):
+    out = tmp_path / "exported"
+    result = invoke("export", "tiny", "--out", out, "--json")
+    assert result.exit_code == 0, result.output
+    card = json.loads((out / "model_card.json").read_text())
+    metadata = card["metadata"]
+    assert (metadata["recipe"], metadata["seed"]) == ("tiny", 3)
+    assert card["accuracy"] == card["tflite"]["model.tflite"]["accuracy"]
+
+
 def test_a_name_of_nothing_is_refused_with_the_presets(presets):
     refused = invoke("evaluate", "nothing")
     assert refused.exit_code == 1

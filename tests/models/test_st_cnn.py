@@ -39,6 +39,23 @@ def test_parts_of_your_own_take_the_place_of_the_defaults():
     assert model.count_params() == 12 * 12 * 6 + 6 + 8 * 8 * 10 + 10
 
 
+def test_several_crops_are_read_as_channels():
+    model = models.st_cnn(
+        (16, 16, 2),
+        crop_shape=(8, 8),
+        num_transforms=2,
+        reader=keras.layers.Flatten(name="reader"),
+    )
+    images = load_digits("digits")["test"].images[:6].reshape(3, 2, 16, 16)
+    images = images.transpose(0, 2, 3, 1).astype("float32") / 255
+    crops = keras.ops.convert_to_numpy(model.get_layer("transformer")(images))
+    read = keras.Model(model.input, model.get_layer("reader").output)(images)
+    read = keras.ops.convert_to_numpy(read).reshape(3, 8, 8, 4)
+    for number in range(2):
+        found = read[..., 2 * number : 2 * number + 2]
+        np.testing.assert_array_equal(found, crops[:, number])
+
+
 def test_a_loaded_model_is_the_one_saved(tmp_path):
     model = models.st_cnn((16, 16, 1))
     model.save(tmp_path / "model.keras")

@@ -1,0 +1,75 @@
+"""Two digits whose sum is to be told (Jaderberg et al. 2015, MNIST addition).
+
+Each lies on a canvas of its own, and these are the two channels of an image.
+"""
+
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from .warps import TurnedCanvas
+
+# Of what is drawn beside the first canvas, which uses the seed itself.
+WHICH, SECOND = 2, 3
+
+
+@dataclass(frozen=True)
+class SumCanvas:
+    """A digit, and another one of the same split, drawn uniformly.
+
+    The label is their sum, the box that of the ink of both.
+
+    Attributes:
+        canvas: What each of them becomes.
+    """
+
+    canvas: TurnedCanvas = field(default_factory=TurnedCanvas)
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images."""
+        return self.canvas.size
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the labels: the sums from 0 to 18."""
+        return 19
+
+    def check(self, digits_images: tf.Tensor) -> None:
+        """As of `canvas_sets.AnyCanvas`."""
+        self.canvas.check(digits_images)
+
+    def make(
+        self,
+        digits_images: tf.Tensor,
+        labels: tf.Tensor,
+        indices: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """As of `canvas_sets.AnyCanvas`; two channels."""
+        others = tf.random.stateless_uniform(
+            tf.shape(indices),
+            _folded(seed, WHICH),
+            maxval=len(digits_images),
+            dtype=tf.int32,
+            alg="philox",
+        )
+        others = tf.ensure_shape(others, indices.shape)
+        parts = (
+            self.canvas.make(digits_images, labels, which, one_seed)
+            for which, one_seed in (
+                (indices, seed),
+                (others, _folded(seed, SECOND)),
+            )
+        )
+        images, sums, boxes = zip(*parts, strict=True)
+        first, second = boxes
+        both = [
+            tf.minimum(first[:, :2], second[:, :2]),
+            tf.maximum(first[:, 2:], second[:, 2:]),
+        ]
+        return tf.concat(images, -1), tf.add_n(sums), tf.concat(both, 1)
+
+
+def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(seed, number, alg="philox")

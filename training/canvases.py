@@ -126,26 +126,57 @@ def make_canvases(
         dtype=tf.uint32,
         alg="philox",
     )
-    first = size * size * tf.range(batch_size)  # pixel of each canvas
-    x = _below(words[:, 0], size - width + 1)
-    y = _below(words[:, 1], size - height + 1)
+    x = below(words[:, 0], size - width + 1)
+    y = below(words[:, 1], size - height + 1)
     digits = tf.gather(digits_images, indices)  # (B, height, width)
-    values = [tf.reshape(digits, (batch_size, height * width))]
-    positions = [(first + y * size + x)[:, None] + _window(height, width, size)]
+    pixels, offsets = placed(digits, x, y, size)
     if canvas.num_distractors:
-        pieces, offsets = _distractors(digits_images, canvas, words[:, 2:])
-        values.append(pieces)
-        positions.append(first[:, None] + offsets)
+        pieces, places = _distractors(digits_images, canvas, words[:, 2:])
+        pixels = tf.concat([pixels, pieces], 1)
+        offsets = tf.concat([offsets, places], 1)
+    return added(pixels, offsets, size), ink_boxes(digits, x, y, size)
 
+
+def placed(
+    digits: tf.Tensor, x: tf.Tensor, y: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Puts digits somewhere.
+
+    Args:
+        digits: uint8 `(B, height, width)`.
+        x: Column of the canvas where each starts, int32 `(B,)`.
+        y: The row.
+        size: Height and width of the canvas.
+
+    Returns:
+        Pixels, and their offsets on a canvas, both `(B, height * width)`.
+    """
+    height, width = digits.shape[1:]
+    pixels = tf.reshape(digits, (-1, height * width))
+    return pixels, (y * size + x)[:, None] + _window(height, width, size)
+
+
+def added(pixels: tf.Tensor, offsets: tf.Tensor, size: int) -> tf.Tensor:
+    """Adds pixels up on empty canvases, to 255 at most.
+
+    Args:
+        pixels: uint8 `(B, P)`.
+        offsets: Where on its canvas each lies, int32 `(B, P)`.
+        size: Height and width of the canvas.
+
+    Returns:
+        uint8 `(B, size, size, 1)`.
+    """
+    batch_size = tf.shape(pixels)[0]
+    first = size * size * tf.range(batch_size)  # pixel of each canvas
     sums = tf.math.unsorted_segment_sum(
-        tf.reshape(tf.cast(tf.concat(values, 1), tf.int32), (-1,)),
-        tf.reshape(tf.concat(positions, 1), (-1,)),
+        tf.reshape(tf.cast(pixels, tf.int32), (-1,)),
+        tf.reshape(first[:, None] + offsets, (-1,)),
         batch_size * size * size,
     )
     images = tf.cast(tf.minimum(sums, 255), tf.uint8)
     images = tf.reshape(images, (batch_size, size, size, 1))
-    images = tf.ensure_shape(images, (indices.shape[0], size, size, 1))
-    return images, ink_boxes(digits, x, y, size)
+    return tf.ensure_shape(images, (pixels.shape[0], size, size, 1))
 
 
 def _check_fits(canvas: Canvas, height: int, width: int) -> None:
@@ -179,11 +210,11 @@ def _distractors(
     num_digits, height, width = digits_images.shape
     size, piece = canvas.size, canvas.distractor_size
     words = tf.reshape(words, (-1, canvas.num_distractors, 5))
-    source = _below(words[..., 0], num_digits)
-    source_x = _below(words[..., 1], width - piece + 1)
-    source_y = _below(words[..., 2], height - piece + 1)
-    x = _below(words[..., 3], size - piece + 1)
-    y = _below(words[..., 4], size - piece + 1)
+    source = below(words[..., 0], num_digits)
+    source_x = below(words[..., 1], width - piece + 1)
+    source_y = below(words[..., 2], height - piece + 1)
+    x = below(words[..., 3], size - piece + 1)
+    y = below(words[..., 4], size - piece + 1)
 
     corners = (source * height + source_y) * width + source_x
     pieces = tf.gather(
@@ -198,8 +229,8 @@ def _distractors(
     )
 
 
-def _below(words: tf.Tensor, limit: int) -> tf.Tensor:
-    """Maps uniform uint32 words to uniform int32 in [0, limit)."""
+def below(words: tf.Tensor, limit: int) -> tf.Tensor:
+    """Maps random uint32 words to uniform int32 in [0, limit)."""
     product = tf.cast(words, tf.uint64) * tf.constant(limit, tf.uint64)
     return tf.cast(tf.bitwise.right_shift(product, np.uint64(32)), tf.int32)
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
+from .pairs import another, box_of_both, folded
 from .warps import TurnedCanvas
-
-# Of what is drawn beside the first canvas, which uses the seed itself.
-WHICH, SECOND = 2, 3
 
 
 @dataclass(frozen=True)
@@ -47,29 +45,13 @@ class SumCanvas:
         seed: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """As of `canvas_sets.AnyCanvas`; two channels."""
-        others = tf.random.stateless_uniform(
-            tf.shape(indices),
-            _folded(seed, WHICH),
-            maxval=len(digits_images),
-            dtype=tf.int32,
-            alg="philox",
+        seeds = (seed, folded(seed, "second canvas"))
+        digits = (indices, another(digits_images, indices, seed))
+        images, sums, boxes = zip(
+            *(
+                self.canvas.make(digits_images, labels, which, one_seed)
+                for which, one_seed in zip(digits, seeds, strict=True)
+            ),
+            strict=True,
         )
-        others = tf.ensure_shape(others, indices.shape)
-        parts = (
-            self.canvas.make(digits_images, labels, which, one_seed)
-            for which, one_seed in (
-                (indices, seed),
-                (others, _folded(seed, SECOND)),
-            )
-        )
-        images, sums, boxes = zip(*parts, strict=True)
-        first, second = boxes
-        both = [
-            tf.minimum(first[:, :2], second[:, :2]),
-            tf.maximum(first[:, 2:], second[:, 2:]),
-        ]
-        return tf.concat(images, -1), tf.add_n(sums), tf.concat(both, 1)
-
-
-def _folded(seed: tf.Tensor, number: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, number, alg="philox")
+        return tf.concat(images, -1), tf.add_n(sums), box_of_both(*boxes)

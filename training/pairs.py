@@ -1,0 +1,137 @@
+"""Two digits on one canvas, both to be read (Ba et al. 2015, section 5.1)."""
+
+from dataclasses import dataclass, field
+
+import tensorflow as tf
+
+from .canvases import Canvas, added, below, ink_boxes, placed
+
+# What is drawn beside the first canvas, which uses the seed itself (and 1).
+DRAWN = {"second digit": 2, "second canvas": 3}
+# So many places are tried for the second digit.
+NUM_TRIES = 16
+
+
+@dataclass(frozen=True)
+class PairCanvas:
+    """A digit among pieces of others, and another one beside it.
+
+    The second is drawn uniformly from the same split, and lies anywhere where
+    its frame leaves the ink of the first alone; of sixteen places that are
+    drawn, at the first where it does. The label is that of the pair whatever
+    its order: of digits a <= b, b (b + 1) / 2 + a. The box is that of the ink
+    of both.
+
+    Attributes:
+        canvas: Where the first digit is put; three digits wide at least.
+    """
+
+    canvas: Canvas = field(default_factory=lambda: Canvas(100))
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images."""
+        return self.canvas.size
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the labels: of pairs of ten digits."""
+        return 55
+
+    def check(self, digits_images: tf.Tensor) -> None:
+        """As of `canvas_sets.AnyCanvas`."""
+        self.canvas.check(digits_images)
+        height, width = digits_images.shape[1:]
+        if self.size < 3 * max(height, width):
+            raise ValueError(
+                "`size` of the canvas must be at least three times that of the "
+                "digits: a second one has no place beside the first. "
+                f"Received: size={self.size}, digits of {height}x{width}"
+            )
+
+    def make(
+        self,
+        digits_images: tf.Tensor,
+        labels: tf.Tensor,
+        indices: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """As of `canvas_sets.AnyCanvas`."""
+        images, one, box = self.canvas.make(
+            digits_images, labels, indices, seed
+        )
+        others = another(digits_images, indices, seed)
+        digits = tf.gather(digits_images, others)
+        x, y = self._beside(box, digits.shape[1:], seed)
+        second = added(*placed(digits, x, y, self.size), self.size)
+        sums = tf.cast(images, tf.int32) + tf.cast(second, tf.int32)
+        other = tf.gather(labels, others)
+        low, high = tf.minimum(one, other), tf.maximum(one, other)
+        return (
+            tf.cast(tf.minimum(sums, 255), tf.uint8),
+            high * (high + 1) // 2 + low,
+            box_of_both(box, ink_boxes(digits, x, y, self.size)),
+        )
+
+    def _beside(
+        self, box: tf.Tensor, shape: tuple[int, int], seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Column and row where second digits start, int32 `(B,)` each."""
+        height, width = shape
+        words = tf.random.stateless_uniform(
+            (tf.shape(box)[0], 2, NUM_TRIES),
+            folded(seed, "second canvas"),
+            minval=None,
+            maxval=None,
+            dtype=tf.uint32,
+            alg="philox",
+        )
+        x = below(words[:, 0], self.size - width + 1)  # (B, NUM_TRIES)
+        y = below(words[:, 1], self.size - height + 1)
+        pixels = tf.cast(tf.round((box + 1) * ((self.size - 1) / 2)), tf.int32)
+        left, top, right, bottom = tf.split(pixels, 4, axis=1)
+        beside = (x > right) | (x + width <= left)
+        apart = beside | (y > bottom) | (y + height <= top)
+        first = tf.argmax(tf.cast(apart, tf.int32), 1)
+        return (tf.gather(one, first, batch_dims=1) for one in (x, y))
+
+
+def another(
+    digits_images: tf.Tensor, indices: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Draws a second digit for each canvas, any of the split.
+
+    Args:
+        digits_images: `(N, height, width)`.
+        indices: Of the first digits, int32 `(B,)`.
+        seed: int32 `(2,)`, of the batch.
+
+    Returns:
+        Indices, int32 `(B,)`.
+    """
+    others = tf.random.stateless_uniform(
+        tf.shape(indices),
+        folded(seed, "second digit"),
+        maxval=len(digits_images),
+        dtype=tf.int32,
+        alg="philox",
+    )
+    return tf.ensure_shape(others, indices.shape)
+
+
+def folded(seed: tf.Tensor, what: str) -> tf.Tensor:
+    """The seed of what is drawn beside the first canvas, see `DRAWN`."""
+    return tf.random.experimental.stateless_fold_in(
+        seed, DRAWN[what], alg="philox"
+    )
+
+
+def box_of_both(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """The smallest boxes around two, `(B, 4)` each."""
+    return tf.concat(
+        [
+            tf.minimum(one[:, :2], other[:, :2]),
+            tf.maximum(one[:, 2:], other[:, 2:]),
+        ],
+        axis=1,
+    )

@@ -12,9 +12,9 @@ from ..recipe import Recipe
 from . import st_cnn_cluttered
 
 
-def network() -> models.ImageModel:
-    """The network, from 60x60 images to ten scores."""
-    images = keras.Input((60, 60, 1), name="image")
+def network(size: int = 60) -> models.ImageModel:
+    """The network, from square images to ten scores."""
+    images = keras.Input((size, size, 1), name="image")
     x = keras.layers.Conv2D(16, 3, padding="same", use_bias=False)(images)
     x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.BatchNormalization()(x)

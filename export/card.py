@@ -85,6 +85,7 @@ def model_card(
     folder: Path,
     spec: tf.TensorSpec,
     outputs: dict[str, np.ndarray],
+    attention: dict[str, Any] | None,
     checks: dict[str, Any],
     labels: list[str],
     metadata: dict,
@@ -96,6 +97,7 @@ def model_card(
         folder: where its files are, as they will be in the export folder.
         spec: of the images.
         outputs: what the model makes of some images.
+        attention: what `explain.described` returned.
         checks: `parity`, what `verify_export` returned; `tflite`, what
             `kinds.measured` returned of each file; `accuracy` of the model in
             Keras, or None.
@@ -117,6 +119,7 @@ def model_card(
             name: _output(name, [spec.shape[0], *value.shape[1:]])
             for name, value in outputs.items()
         },
+        "attention": attention,
         "labels": labels,
         "preprocessing": PREPROCESSING,
         "parameters": model.count_params(),

@@ -16,7 +16,7 @@ from keras_attention.models.attention_layers import (
 )
 from keras_attention.ops import regions
 
-from .serving import attended, check_scores, decided, looking_at
+from .serving import attended, check_scores, decided, looking_at, prefix
 
 
 class Explainer:
@@ -67,21 +67,22 @@ class Explainer:
             explained = decided(scores)
         explained |= attended(recorded)
         name, layer = choose(self.stepwise, recorded, None)
-        mechanism = mechanism_of(layer)
         seen = {
             key: recorded[name][key]
             for key in ("location", "attention_weights", "theta")
             if key in recorded[name]
         }
-        seen = with_axes(layer is mechanism, mechanism, seen)
-        return {**explained, **self._regions(images, mechanism, seen)}
+        return {**explained, **self._regions(images, layer, seen)}
 
     def _regions(
-        self, images: tf.Tensor, mechanism: Any, seen: dict[str, tf.Tensor]
+        self, images: tf.Tensor, layer: Any, seen: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         """Where it looked, in pixels."""
-        size = _size(images)
+        size, mechanism = _size(images), mechanism_of(layer)
         kind, geometry = geometry_of(mechanism, size, None)
+        seen = with_axes(
+            layer is mechanism, geometry.get("num_transforms"), seen
+        )
         if kind == "mask":
             return {"masks": _at_size(seen["attention_weights"], size)}
         if kind == "transformer":
@@ -116,6 +117,40 @@ def explainer(model: keras.Model, images: tf.Tensor) -> Explainer | None:
     except ValueError:  # of what says where a model looks
         return None
     return explain
+
+
+def described(model: keras.Model, images: tf.Tensor) -> dict[str, Any] | None:
+    """What it takes to draw where a model looked, from its answers.
+
+    Args:
+        model: as of `Explainer`.
+        images: (B, H, W, C) to try it on.
+
+    Returns:
+        Dict of the `kind` and the `geometry` of its attention, as of
+        `training.Looked`; the `layer`; the `prefix` of the names of its
+        outputs; and whether it is `in_loop`. None where there is nothing to
+        explain.
+    """
+    with (
+        keras_attention.policy("mode"),
+        keras_attention.record_attention() as recorded,
+    ):
+        model(images, training=False)
+    try:
+        name, layer = choose(model, recorded, None)
+        mechanism = mechanism_of(layer)
+        size = tuple(images.shape[1:3])
+        kind, geometry = geometry_of(mechanism, size, None)
+    except ValueError:  # of what says where a model looks
+        return None
+    return {
+        "layer": name,
+        "prefix": prefix(name, recorded),
+        "kind": kind,
+        "in_loop": layer is not mechanism,
+        "geometry": geometry,
+    }
 
 
 def _taken_apart(model: keras.Model) -> tuple[keras.Model, bool]:

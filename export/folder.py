@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import card, files, kinds, verify
+from .explain import described
 from .float32 import in_float32
 from .inputs import checked_spec
 from .predict import saved_model_versions
@@ -93,19 +94,20 @@ def export_model(
         if classes is not None:
             accuracy = float(np.mean(outputs["class"] == classes))
             kinds.check_accuracy(measures, accuracy, max_accuracy_drop)
-        described = card.model_card(
+        made = card.model_card(
             model,
             folder,
             spec,
             outputs,
+            described(model, tf.constant(images[:1])),
             {"parity": parity, "tflite": measures, "accuracy": accuracy},
             labels,
             metadata,
         )
-        text = json.dumps(described, indent=2, ensure_ascii=False)
+        text = json.dumps(made, indent=2, ensure_ascii=False)
         (folder / CARD).write_text(text + "\n", "utf-8")
         _move_in(folder, out)
-    return described
+    return made
 
 
 def _images_and_classes(examples: Any) -> tuple[Any, np.ndarray | None]:

@@ -77,14 +77,22 @@ def attended(attention: dict[str, dict]) -> dict[str, tf.Tensor]:
     """What layers recorded, by the names of outputs."""
     outputs = {}
     for layer, values in attention.items():
-        prefix = re.sub(r"\W", "_", layer) + "_" if len(attention) > 1 else ""
         for name, value in values.items():
             if name in NOT_EXPORTED:
                 continue
-            if prefix + name in outputs:
+            output = prefix(layer, attention) + name
+            if output in outputs:
                 raise ValueError(
-                    f"Two outputs would be named {prefix + name!r}: rename "
+                    f"Two outputs would be named {output!r}: rename "
                     f"one of the layers. Received: {list(attention)}"
                 )
-            outputs[prefix + name] = tf.identity(value)
+            outputs[output] = tf.identity(value)
     return outputs
+
+
+def prefix(layer: str, attention: dict[str, dict]) -> str:
+    """What comes before the names of the outputs of a layer.
+
+    Nothing, where no other layer attends.
+    """
+    return re.sub(r"\W", "_", layer) + "_" if len(attention) > 1 else ""

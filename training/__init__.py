@@ -8,6 +8,7 @@ from .diagnosis import Diagnosis, diagnose
 from .diagnosis_page import write_diagnosis
 from .digits import Digits, load_digits
 from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
+from .exported_looks import looked_of
 from .looking import Looked, look
 from .preset_files import write_preset
 from .run_folder import RunError, RunFolder
@@ -38,6 +39,7 @@ __all__ = [
     "load_test_set",
     "load_trained",
     "look",
+    "looked_of",
     "resume",
     "train",
     "training_dataset",

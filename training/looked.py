@@ -20,6 +20,16 @@ from keras_attention.ops import regions
 
 from .pixels import to_pixels
 
+# What is kept of what a layer recorded.
+KEPT = (
+    "location",
+    "location_mean",
+    "attention_weights",
+    "indices",
+    "theta",
+    "entropy",
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Looked:

@@ -25,17 +25,8 @@ from keras_attention.models.attention_layers import (
 )
 from keras_attention.policies.forced import force
 
-from .looked import Looked
+from .looked import KEPT, Looked
 
-# What is kept of what a layer recorded.
-KEPT = (
-    "location",
-    "location_mean",
-    "attention_weights",
-    "indices",
-    "theta",
-    "entropy",
-)
 # What of it `keras_attention.policy` can force.
 HARD = {"location", "indices"}
 
@@ -113,9 +104,11 @@ def look(
     scores, attention = _in_batches(run, images, forced, batch_size)
     name, found_layer = found["chosen"]
     mechanism = mechanism_of(found_layer)
-    attention = with_axes(found_layer is mechanism, mechanism, attention)
     shape = images.shape[1:3]
     kind, geometry = geometry_of(mechanism, shape, glimpse_size)
+    attention = with_axes(
+        found_layer is mechanism, geometry.get("num_transforms"), attention
+    )
     if kind == "mask":
         geometry["map_shape"] = attention["attention_weights"].shape[2:]
     if kind == "items":

@@ -46,7 +46,7 @@ def run_demo(
 
     report("Reading the test set from the TFLite file, drawing the page")
     test = training.load_test_set(recipes.get(RECIPE))
-    reader = export.load_exported(out / "exported" / "model.tflite")
+    reader = export.load_exported(out / "exported")
     outputs = reader.predict(test.images)
     figures = {
         "accuracy": results["accuracy"],
@@ -59,19 +59,22 @@ def run_demo(
         "training_seconds": results["training_seconds"],
         "seconds": 0.0,
     }
-    text = _page(test, outputs, figures, card["metadata"]["glimpse"])
+    text = _page(test, outputs["class"], figures, reader)
     write_whole(out / "index.html", text.encode())
     figures["seconds"] = round(time.perf_counter() - start, 1)
     return figures
 
 
 def _page(
-    test: training.CanvasSet, outputs: dict, figures: dict, geometry: dict
+    test: training.CanvasSet,
+    classes: np.ndarray,
+    figures: dict,
+    reader: export.ExportedModel,
 ) -> str:
-    wrong = np.flatnonzero(outputs["class"] != test.labels)
-    right = np.flatnonzero(outputs["class"] == test.labels)
+    wrong = np.flatnonzero(classes != test.labels)
+    right = np.flatnonzero(classes == test.labels)
     pictures = [
-        (caption, _picture(test, outputs, indices[:NUM_PICTURES], geometry))
+        (caption, _picture(test, indices[:NUM_PICTURES], reader))
         for caption, indices in (
             ("Read correctly (the first of the test set)", right),
             ("Read wrongly (the first of the test set)", wrong),
@@ -99,20 +102,19 @@ def _page(
 
 
 def _picture(
-    test: training.CanvasSet,
-    outputs: dict,
-    indices: np.ndarray,
-    geometry: dict,
+    test: training.CanvasSet, indices: np.ndarray, reader: export.ExportedModel
 ) -> bytes:
+    images = test.images[indices]
+    outputs = reader.explain(images)
     titles = [
-        f"a {test.labels[i]}, read as {outputs['class'][i]} "
-        f"({outputs['probabilities'][i].max():.0%})"
-        for i in indices
+        f"a {label}, read as {read} ({of_classes.max():.0%})"
+        for label, read, of_classes in zip(
+            test.labels[indices],
+            outputs["class"],
+            outputs["probabilities"],
+            strict=True,
+        )
     ]
-    figure = plots.glimpse_paths(
-        test.images[indices] / 255,
-        outputs["location"][indices],
-        titles=titles,
-        **geometry,
-    )
-    return plots.png(figure)
+    about = reader.card["attention"]
+    looked = training.looked_of(about, outputs, images.shape[1:3])
+    return plots.png(plots.draw(looked, images, titles=titles))

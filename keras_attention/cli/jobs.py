@@ -59,7 +59,6 @@ def export_source(
         metadata={
             **found.facts,
             "threshold": threshold,
-            "glimpse": plots.glimpse_geometry(model),
         },
         **options,
     )
@@ -153,7 +152,8 @@ def predict_files(
     images = np.stack(
         [export.read_image(file, model.input_shape) for file in files]
     )
-    outputs = model.predict(images)
+    explains = picture and "explain" in model.signatures
+    outputs = (model.explain if explains else model.predict)(images)
     predictions = [
         {"image": str(file), **answer}
         for file, answer in zip(
@@ -161,7 +161,7 @@ def predict_files(
         )
     ]
     if picture:
-        figure = _figure(model, images, outputs.get("location"), predictions)
+        figure = _figure(model, images, outputs, predictions)
         write_whole(picture, plots.png(figure))
     return predictions
 
@@ -169,23 +169,23 @@ def predict_files(
 def _figure(
     model: export.ExportedModel,
     images: np.ndarray,
-    locations: np.ndarray | None,
+    outputs: dict[str, np.ndarray],
     predictions: list[dict],
 ) -> Any:
     """The matplotlib figure of where an exported model looked."""
-    geometry = (model.card or {}).get("metadata", {}).get("glimpse")
-    if not geometry or locations is None:
+    about = (model.card or {}).get("attention")
+    if about is None:
         raise ValueError(
-            "`--picture` needs a model that takes glimpses, with the model "
-            "card beside it, which tells their size. "
-            f"Received: {model.path}"
+            "`--picture` needs a model that attends, with the model card "
+            f"beside it, which tells how. Received: {model.path}"
         )
+    looked = training.looked_of(about, outputs, images.shape[1:3])
     titles = [
         f"{Path(answer['image']).name}: {answer['label']} "
         f"({answer['probability']:.0%})"
         for answer in predictions
     ]
-    return plots.glimpse_paths(images, locations, titles=titles, **geometry)
+    return plots.draw(looked, images, titles=titles)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -48,11 +48,11 @@ def choose(model, recorded, name):
     return name, found[name]
 
 
-def with_axes(alone, mechanism, attention):
+def with_axes(alone, num_transforms, attention):
     """Each (N, T, ...), and theta and location of crops (N, T, n, ...)."""
     if alone:  # it looks once
         attention = {name: one[:, None] for name, one in attention.items()}
-    if getattr(mechanism, "num_transforms", None) == 1:
+    if num_transforms == 1:
         attention = {name: one[:, :, None] for name, one in attention.items()}
     return attention
 

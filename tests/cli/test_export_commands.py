@@ -40,7 +40,6 @@ def test_an_export_can_look_until_it_is_sure(
     ((model, metadata),) = exports
     assert model.get_layer("glimpses").threshold == 0.7
     assert metadata["threshold"] == 0.7
-    assert metadata["glimpse"] == {"glimpse_size": 6, "num_scales": 1}
     said = refusal("export", run, "--out", tmp_path, "--threshold", 0)
     assert "threshold=0.0" in said
 
@@ -73,7 +72,8 @@ def test_export_writes_both_formats_and_a_card(exported):
     assert (exported / "model.tflite").exists()
     card = json.loads((exported / "model_card.json").read_text())
     assert card["metadata"]["recipe"] == "tiny"
-    assert card["metadata"]["glimpse"] == {"glimpse_size": 6, "num_scales": 1}
+    assert card["attention"]["kind"] == "glimpses"
+    assert card["attention"]["geometry"]["glimpse_size"] == 6
     assert card["parity"]["largest_difference"] <= 1e-4
 
 

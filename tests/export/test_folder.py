@@ -5,7 +5,13 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_attention.export import ExportError, export_model, kinds, verify
+from keras_attention.export import (
+    ExportError,
+    comparison,
+    export_model,
+    kinds,
+    verify,
+)
 
 
 def test_the_layout_is_the_documented_one(exported):
@@ -67,7 +73,7 @@ def test_missing_parents_are_made(classifier, examples, tmp_path, unchecked):
 def test_a_failed_check_leaves_no_folder(
     classifier, examples, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(verify, "TOLERANCE", -1.0)
+    monkeypatch.setattr(comparison, "TOLERANCE", -1.0)
     with pytest.raises(ExportError, match="in 2 of 2 examples"):
         export_model(classifier, tmp_path / "a" / "out", examples=examples)
     assert not list(tmp_path.iterdir())

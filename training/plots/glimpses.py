@@ -1,95 +1,13 @@
 """Glimpses: the squares on the image, and what the sensor saw in them."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import keras
 import numpy as np
 
-from keras_attention import layers, ops
+from keras_attention import ops
 
 from ..looking import Looked
 from . import marks
-from .layout import draw_rows
 from .rows import Row, Step
 from .shown import Shown
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-def glimpse_paths(
-    images: np.ndarray,
-    locations: np.ndarray,
-    glimpse_size: int,
-    num_scales: int,
-    titles: Sequence[str],
-) -> Figure:
-    """Draws where a model looked that is not here, such as an exported one.
-
-    As `plots.attention` draws it, from the places alone.
-
-    Args:
-        images: (N, H, W, C), floating or uint8.
-        locations: (N, T, 2), (x, y) in [-1, 1].
-        glimpse_size: Side of the crops.
-        num_scales: Number of crops in a glimpse.
-        titles: N lines of text.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: If the arrays do not fit together.
-    """
-    images, locations = np.asarray(images), np.asarray(locations)
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            "`images` must have the shape (N, H, W, C), none of them 0. "
-            f"Received: images.shape={images.shape}"
-        )
-    if not len(images) == len(locations) == len(titles):
-        raise ValueError(
-            "`images`, `locations` and `titles` must be of one length. "
-            f"Received: {len(images)}, {len(locations)}, {len(titles)}"
-        )
-    looked = Looked(
-        kind="glimpses",
-        layer="",
-        image_shape=images.shape[1:3],
-        scores=np.zeros((len(images), 0)),
-        attention={"location": locations},
-        geometry={
-            "glimpse_size": glimpse_size,
-            "num_scales": num_scales,
-            "interpolation": "bilinear",
-            "fill_value": 0.0,
-            "map_shape": images.shape[1:3],
-        },
-    )
-    rows = []
-    for i, title in enumerate(titles):
-        shown = Shown(images[i])
-        row = glimpse_row(looked, i, shown)
-        row.title, row.note = title, shown.note
-        rows.append(row)
-    return draw_rows(rows)
-
-
-def glimpse_geometry(model: keras.Model) -> dict[str, int] | None:
-    """The size and the number of scales of the glimpses of a model.
-
-    None if it takes no glimpses.
-    """
-    for layer in model._flatten_layers():
-        if isinstance(layer, layers.GlimpseSensor):
-            return {
-                "glimpse_size": layer.glimpse_size,
-                "num_scales": layer.num_scales,
-            }
-    return None
 
 
 def glimpse_row(looked: Looked, index: int, shown: Shown) -> Row:

@@ -1,22 +1,29 @@
 import keras
 import numpy as np
-import pytest
 
-from keras_attention import layers, models
+from keras_attention import layers
 from keras_attention.training import plots
 from keras_attention.training.looking import Looked, look
 from keras_attention.training.plots.glimpses import glimpse_row
 from keras_attention.training.plots.shown import Shown
 
 
-def draw(images, locations, **options):
-    options = {
-        "glimpse_size": 4,
-        "num_scales": 2,
-        "titles": ["title"] * len(images),
-        **options,
-    }
-    return plots.glimpse_paths(images, locations, **options)
+def draw(images, locations):
+    looked = Looked(
+        kind="glimpses",
+        layer="layer",
+        image_shape=images.shape[1:3],
+        scores=np.zeros((len(locations), 2)),
+        attention={"location": locations},
+        geometry={
+            "glimpse_size": 4,
+            "num_scales": 2,
+            "interpolation": "bilinear",
+            "fill_value": 0.0,
+            "map_shape": images.shape[1:3],
+        },
+    )
+    return plots.draw(looked, images, titles=["title"] * len(images))
 
 
 def images(num=1, channels=1):
@@ -96,28 +103,3 @@ def test_what_was_seen_is_read_as_the_sensor_reads_it():
         step.panels[0][..., 0], looked.scores[0].reshape(4, 4), atol=1e-6
     )
     assert step.panels[0][0, 0, 0] == 0.75
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"images": np.zeros((1, 8, 8))}, r"images.shape=\(1, 8, 8\)"),
-        ({"images": np.zeros((1, 0, 8, 2))}, r"images.shape=\(1, 0, 8, 2\)"),
-        ({"images": np.zeros((3, 8, 8, 1))}, "Received: 3, 1, 3"),
-    ],
-)
-def test_arrays_that_do_not_fit_are_refused(arguments, message):
-    locations = np.zeros((1, 2, 2), "float32")
-    with pytest.raises(ValueError, match=message):
-        draw(arguments["images"], locations)
-
-
-def test_the_geometry_of_glimpses_is_read_off_the_model():
-    model = models.ram((28, 28, 1), glimpse_size=7, num_scales=2)
-    geometry = plots.glimpse_geometry(model)
-    assert geometry == {"glimpse_size": 7, "num_scales": 2}
-
-
-def test_a_model_without_glimpses_has_no_geometry():
-    inputs = keras.Input((4,))
-    assert plots.glimpse_geometry(keras.Model(inputs, inputs * 2)) is None

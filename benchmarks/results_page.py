@@ -23,6 +23,8 @@ PAPERS = {
     "st_cnn_projective": ("ST-CNN: 0.8", ""),
     "st_cnn_elastic": ("ST-CNN: 1.1", ""),
     "st_cnn_cluttered": ("ST-CNN: 1.7", ""),
+    "st_addition": ("2 ST-FCN, thin plate: 5.8", ""),
+    "dram_pairs": ("DRAM: 5", ""),
 }
 
 TEXT = """# Results
@@ -75,6 +77,16 @@ What `keras-attention diagnose NAME` says of each; see [how it
 decides](diagnosis.md).
 
 """
+COST = """
+## What an image costs
+
+Glimpses read a part of the image, so that their cost does not grow with it.
+`python benchmarks/cost_of_size.py` times the network of `ram_cluttered100`,
+eight glimpses of 12x12 at four scales, beside a plain convolutional network;
+the pixels are those that the widest crops cover, which on small images overlap.
+
+![Time and pixels against the side of the image](cost.png)
+"""
 MADE = """
 ## How each was made
 
@@ -89,7 +101,7 @@ def page(cards):
     parts += [line for card in cards for line in control_rows(card)]
     parts.append(VERDICTS)
     parts += [f"- `{card['name']}`: {card['verdict']}\n" for card in cards]
-    parts.append(MADE)
+    parts += [COST, MADE]
     parts += [
         f"| `{card['name']}` | `{card['command']}` | `{card['commit'][:12]}` "
         f"| {card['num_bytes']:,} |\n"

@@ -99,7 +99,7 @@ def convert(directory: Path, kind: str, plan: int8.Plan | None = None) -> bytes:
             'The kind "int8" needs real images to calibrate with: give '
             "`calibration`. Received: calibration=None"
         )
-    return int8.convert(directory, plan)
+    return tflite_file.tidied(int8.convert(directory, plan), DEFAULT)
 
 
 def _signatures(directory: Path) -> list[str]:

@@ -87,3 +87,18 @@ def test_describing_a_file_changes_no_answer(exported, images):
     for name, value in outputs[0].items():
         np.testing.assert_array_equal(outputs[1][name], value)
     assert zipfile.is_zipfile(io.BytesIO(described))
+
+
+def test_what_says_nothing_is_left_out(exported):
+    for kind in ("model.tflite", "model_int8.tflite"):
+        model, _ = graphs((exported / kind).read_bytes())
+        empty = [
+            number
+            for number, buffer in enumerate(model.buffers)
+            if buffer.data is None or not len(buffer.data)
+        ]
+        assert empty == [0]
+        tensors = [one for graph in model.subgraphs for one in graph.tensors]
+        quantized = [one for one in tensors if one.quantization is not None]
+        assert bool(quantized) is ("int8" in kind)
+        assert all(one.quantization.scale is not None for one in quantized)

@@ -10,8 +10,10 @@ from .digits import Digits, load_digits
 from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
 from .exported_looks import looked_of
 from .looking import Looked, look
+from .pairs import PairCanvas
 from .preset_files import write_preset
 from .run_folder import RunError, RunFolder
+from .sums import SumCanvas
 from .train import resume, train
 from .trained import Trained, load_trained
 from .warps import BentCanvas, StretchedCanvas, TurnedCanvas
@@ -25,10 +27,12 @@ __all__ = [
     "Digits",
     "EntropySchedule",
     "Looked",
+    "PairCanvas",
     "RunError",
     "RunFolder",
     "StddevSchedule",
     "StretchedCanvas",
+    "SumCanvas",
     "Trained",
     "TurnedCanvas",
     "diagnose",

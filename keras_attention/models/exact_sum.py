@@ -153,7 +153,7 @@ def most_probable(choices, values):
     """
     count = choices.num_samples
     best = tf.argmax(tf.reshape(choices.weights, (-1, count)), axis=1)
-    rows = best + count * tf.range(tf.size(best, "int64"))
+    rows = best + count * tf.range(tf.size(best, tf.int64))
     return keras.tree.map_structure(lambda value: _taken(value, rows), values)
 
 

@@ -13,6 +13,7 @@ from keras_attention import layers, models
 from ..canvases import Canvas
 from ..pairs import PairCanvas
 from ..recipe import Recipe
+from .ram_cluttered60 import what
 
 SIZE, UNITS = 100, 160
 
@@ -31,16 +32,6 @@ def context() -> keras.Model:
 
 def network() -> models.ImageClassifier:
     """The network, from 100x100 images to 55 scores."""
-    what = keras.Sequential(
-        [
-            keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Flatten(),
-        ],
-        name="what",
-    )
     location_network = keras.Sequential(
         [
             keras.Input((UNITS,)),
@@ -57,7 +48,7 @@ def network() -> models.ImageClassifier:
         keras.layers.StackedRNNCells(
             [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)]
         ),
-        network=layers.GlimpseNetwork(where_units=64, units=192, what=what),
+        network=layers.GlimpseNetwork(where_units=64, units=192, what=what()),
         read_location=True,
         start=context(),
     )

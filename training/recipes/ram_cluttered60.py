@@ -14,11 +14,9 @@ from ..canvases import Canvas
 from ..recipe import Recipe
 
 
-def network(
-    size: int = 60, num_glimpses: int = 6, num_scales: int = 3
-) -> models.ImageClassifier:
-    """The network, from square images to ten scores."""
-    what = keras.Sequential(
+def what() -> keras.Sequential:
+    """What reads a glimpse, whatever its place."""
+    return keras.Sequential(
         [
             keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
             keras.layers.MaxPooling2D(),
@@ -28,6 +26,12 @@ def network(
         ],
         name="what",
     )
+
+
+def network(
+    size: int = 60, num_glimpses: int = 6, num_scales: int = 3
+) -> models.ImageClassifier:
+    """The network, from square images to ten scores."""
     return models.ram(
         (size, size, 1),
         num_glimpses=num_glimpses,
@@ -35,7 +39,7 @@ def network(
         num_scales=num_scales,
         core=keras.layers.LSTMCell(160),
         glimpse_network=layers.GlimpseNetwork(
-            where_units=64, units=192, what=what
+            where_units=64, units=192, what=what()
         ),
         location_network=keras.Sequential(
             [

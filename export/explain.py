@@ -132,10 +132,7 @@ def described(model: keras.Model, images: tf.Tensor) -> dict[str, Any] | None:
         outputs; and whether it is `in_loop`. None where there is nothing to
         explain.
     """
-    with (
-        keras_attention.policy("mode"),
-        keras_attention.record_attention() as recorded,
-    ):
+    with looking_at(None), keras_attention.record_attention() as recorded:
         model(images, training=False)
     try:
         name, layer = choose(model, recorded, None)

@@ -9,8 +9,6 @@ from keras_attention import layers
 
 ITEMS = np.random.default_rng(0).normal(size=(3, 5, 6)).astype("float32")
 VIDEO = np.random.default_rng(1).normal(size=(3, 4, 5, 6)).astype("float32")
-IMAGES = np.random.default_rng(2).random((3, 9, 8, 2), "float32")
-MASK = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], "bool")
 
 
 def soft_cell(cell=None, **arguments):

@@ -57,7 +57,8 @@ class SpatialTransformer(Mechanism):
 
     The regression is a dense layer of its own, whose kernel is zero and whose
     bias is the identity: whatever the localization network computes, at first
-    the crop is the whole image. A parameter that is NaN is that of the start.
+    the crop is the whole image, or as much of its middle as `bounds` let it
+    be. A parameter that is NaN is that of the start.
 
     What helps where it does not train: `bounds`, when crops run away to where
     nothing is seen; a `localization_gradient` of 0.1 or less, on photographs;
@@ -91,8 +92,10 @@ class SpatialTransformer(Mechanism):
         bounds: `(min_scale, max_scale)`, or None. With bounds, the centre of
             a crop stays in the image, its scale (of a matrix: its Frobenius
             norm / sqrt(2)) within the bounds, a perspective in front of the
-            eye, and the control points of a spline within +-max_scale. What
-            is beyond can come back: see `keras_attention.ops.bounds` and
+            eye, and the control points of a spline within +-max_scale. Where
+            you know that what is sought is small, a max_scale below 1 spares
+            the network to learn it. What is beyond can come back: see
+            `keras_attention.ops.bounds` and
             `keras_attention.ops.transform_parameters`.
         localization_gradient: factor on the gradient that reaches theta. With
             plain SGD it is a factor on the learning rate of regression and
@@ -199,7 +202,7 @@ class SpatialTransformer(Mechanism):
         self.bounds = None if bounds is None else tuple(bounds)
         self.localization_gradient = localization_gradient
         self._starts = tiled_starts(
-            transform, num_transforms, num_control_points
+            transform, num_transforms, num_control_points, self.bounds
         )
         self.regression = _regression(self._starts)
 

@@ -28,7 +28,9 @@ from keras_attention.ops.thin_plate_spline import control_points
 STEEPEST_PERSPECTIVE = 0.45
 
 
-def tiled_starts(transform, num_transforms=1, num_control_points=4):
+def tiled_starts(
+    transform, num_transforms=1, num_control_points=4, bounds=None
+):
     """Parameters whose crops are the tiles of the image.
 
     The tiles are those of the smallest arrangement with `ceil(sqrt(n))`
@@ -41,6 +43,7 @@ def tiled_starts(transform, num_transforms=1, num_control_points=4):
         transform: as in `sampling_grid`.
         num_transforms: n.
         num_control_points: K of a thin plate spline.
+        bounds: None, or (low, high) of the scale, as in `bound_parameters`.
 
     Returns:
         (n, P) float32 array.
@@ -61,7 +64,11 @@ def tiled_starts(transform, num_transforms=1, num_control_points=4):
         row, column = divmod(i, columns)
         centre = (2 * np.array([column, row]) + 1) * scales - 1
         starts.append(_tile(transform, scales, centre, num_control_points))
-    return np.array(starts, "float32")
+    starts = np.array(starts, "float32")
+    if bounds is None:
+        return starts
+    with tf.init_scope():
+        return np.array(bound_parameters(starts, transform, bounds))
 
 
 def bound_parameters(parameters, transform, bounds):
@@ -120,7 +127,11 @@ def theta_of(parameters, transform):
 
 
 def check_bounds(bounds, transform, num_transforms=1):
-    """Raises `ValueError` unless the identity and the start are inside.
+    """Raises `ValueError` unless a crop can start within the bounds.
+
+    The smallest scale must let the start in. A largest scale below 1 moves
+    the start inwards, but that of a spline, whose control points say where
+    its edges are.
 
     Args:
         bounds: None, or (low, high) of the scale.
@@ -135,9 +146,14 @@ def check_bounds(bounds, transform, num_transforms=1):
             f"Received: bounds={bounds!r}"
         )
     low, high = bounds
-    if not 0 < low <= 1 <= high < math.inf:
+    if not 0 < low <= high < math.inf:
         raise ValueError(
-            "`bounds` must hold 0 < min_scale <= 1 <= max_scale. "
+            "`bounds` must hold 0 < min_scale <= max_scale. "
+            f"Received: bounds={bounds!r}"
+        )
+    if transform == "thin_plate_spline" and high < 1:
+        raise ValueError(
+            "`bounds` of a thin plate spline must hold max_scale >= 1. "
             f"Received: bounds={bounds!r}"
         )
     start = _start_scale(transform, num_transforms)

@@ -81,6 +81,13 @@ def test_a_fresh_layer_is_the_identity(transform, padding, align_corners):
         np.testing.assert_allclose(layer(images), images, atol=1e-6)
 
 
+def test_bounds_below_the_whole_image_start_at_its_middle():
+    layer = transformer("affine", (3, 5), bounds=(0.1, 0.5))
+    images = np.random.default_rng(0).random((3, 5, 9, 1), "float32")
+    middle = images[:, 1:4, 2:7]
+    np.testing.assert_allclose(layer(images), middle, atol=1e-6)
+
+
 PICTURE = np.arange(25.0).reshape(5, 5)
 PIXEL = 2 / 4  # of the picture
 
@@ -260,7 +267,7 @@ def test_shapes_are_known_without_running():
         ({"num_control_points": 0}, "whole number.*num_control_points=0"),
         ({"interpolation": "cubic"}, "interpolation='cubic'"),
         ({"padding": "wrap"}, "`padding`.*border.*padding='wrap'"),
-        ({"bounds": (0.5, 0.9)}, r"`bounds`.*bounds=\(0.5, 0.9\)"),
+        ({"bounds": (0.9, 0.5)}, r"`bounds`.*bounds=\(0.9, 0.5\)"),
         ({"localization_gradient": -1}, "number of at least 0.*=-1"),
         ({"localization_gradient": None}, "number of at least 0.*=None"),
     ],

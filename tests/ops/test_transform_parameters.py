@@ -79,6 +79,36 @@ def test_starts_are_inside_the_bounds(transform, num_transforms):
     np.testing.assert_allclose(inside, starts, atol=1e-7)
 
 
+# The scale of an affine tile is that of its Frobenius norm, see the module.
+TILE = np.sqrt((0.5**2 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("transform", "num_transforms", "start"),
+    [
+        ("translation", 1, [0, 0]),
+        ("attention", 1, [0.4, 0, 0]),
+        ("attention", 2, [0.4, -0.5, 0]),
+        ("rotation", 1, [0]),
+        ("similarity", 1, [0.4, 0, 0, 0]),
+        ("affine", 1, [0.4, 0, 0, 0, 0.4, 0]),
+        ("affine", 2, [0.2 / TILE, 0, -0.5, 0, 0.4 / TILE, 0]),
+        ("projective", 1, [0.4, 0, 0, 0, 0.4, 0, 0, 0]),
+    ],
+)
+def test_starts_that_are_too_large_shrink_around_their_centres(
+    transform, num_transforms, start
+):
+    starts = tiled_starts(transform, num_transforms, bounds=(0.1, 0.4))
+    np.testing.assert_allclose(starts[0], start, atol=1e-6)
+
+
+def test_the_control_points_of_a_spline_can_not_start_further_in():
+    check_bounds((0.1, 1.0), "thin_plate_spline")
+    with pytest.raises(ValueError, match=r"max_scale >= 1.*\(0.1, 0.9\)"):
+        check_bounds((0.1, 0.9), "thin_plate_spline")
+
+
 @every_transform
 def test_whatever_the_parameters_are_the_bounds_hold(transform):
     generator = np.random.default_rng(0)
@@ -150,13 +180,12 @@ def test_a_scale_beyond_its_bound_only_comes_back(transform, sign):
         (0.5, "`bounds`.*None or.*bounds=0.5"),
         ((1, 1, 1), r"`bounds`.*None or.*bounds=\(1, 1, 1\)"),
         ((0, 1), r"0 < min_scale.*bounds=\(0, 1\)"),
-        ((1.1, 2), r"min_scale <= 1.*bounds=\(1.1, 2\)"),
-        ((0.1, 0.9), r"1 <= max_scale.*bounds=\(0.1, 0.9\)"),
+        ((0.5, 0.4), r"min_scale <= max_scale.*bounds=\(0.5, 0.4\)"),
         ((0.1, float("inf")), "max_scale.*inf"),
         ((0.6, 2.0), r"the scale 0.500.*bounds=\(0.6, 2.0\)"),
     ],
 )
-def test_bounds_must_hold_the_identity_and_the_start(bounds, message):
+def test_bounds_must_let_the_start_in(bounds, message):
     with pytest.raises(ValueError, match=message):
         check_bounds(bounds, "attention", num_transforms=4)
 

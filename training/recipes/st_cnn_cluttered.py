@@ -1,7 +1,7 @@
 """A spatial transformer on cluttered 60x60 (Jaderberg et al. 2015, table 3).
 
 A digit is less than half as large as the image, so that the crop starts as the
-middle 36x36 pixels and may only shrink: it need not learn to zoom in first.
+middle 30x30 pixels and may only shrink: it need not learn to zoom in first.
 """
 
 from keras_attention import models
@@ -12,7 +12,7 @@ from ..recipe import Recipe
 
 def network() -> models.ImageModel:
     """The network, from 60x60 images to ten scores."""
-    return models.st_cnn((60, 60, 1), bounds=(0.25, 0.6))
+    return models.st_cnn((60, 60, 1), bounds=(0.25, 0.5))
 
 
 RECIPE = Recipe(

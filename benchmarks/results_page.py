@@ -25,6 +25,7 @@ PAPERS = {
     "st_cnn_cluttered": ("ST-CNN: 1.7", ""),
     "st_addition": ("2 ST-FCN, thin plate: 5.8", ""),
     "dram_pairs": ("DRAM: 5", ""),
+    "rnn_spn": ("RNN-SPN: 1.5", ""),
 }
 
 TEXT = """# Results
@@ -100,7 +101,11 @@ def page(cards):
     parts = [TEXT, HEADER, *(row(card) for card in cards), CONTROLS]
     parts += [line for card in cards for line in control_rows(card)]
     parts.append(VERDICTS)
-    parts += [f"- `{card['name']}`: {card['verdict']}\n" for card in cards]
+    parts += [
+        f"- `{card['name']}`: {card['verdict']}\n"
+        for card in cards
+        if card["verdict"] is not None
+    ]
     parts += [COST, MADE]
     parts += [
         f"| `{card['name']}` | `{card['command']}` | `{card['commit'][:12]}` "

@@ -12,6 +12,7 @@ from .exported_looks import looked_of
 from .looking import Looked, look
 from .pairs import PairCanvas
 from .preset_files import write_preset
+from .rows import RowCanvas
 from .run_folder import RunError, RunFolder
 from .sums import SumCanvas
 from .train import resume, train
@@ -28,6 +29,7 @@ __all__ = [
     "EntropySchedule",
     "Looked",
     "PairCanvas",
+    "RowCanvas",
     "RunError",
     "RunFolder",
     "StddevSchedule",

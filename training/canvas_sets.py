@@ -1,8 +1,8 @@
 """Sets of canvases: endless new ones to train on, and fixed ones to test on.
 
 What a digit becomes is up to a canvas: `Canvas` puts it among pieces of other
-digits, the canvases of `warps` turn, stretch and bend it, those of `sums` show
-two. Sets are made of any of them, by explicit seeds.
+digits, the canvases of `warps` turn, stretch and bend it, those of `pairs`,
+`sums` and `rows` show several. Sets are made of any of them, by explicit seeds.
 """
 
 import hashlib
@@ -49,8 +49,8 @@ class AnyCanvas(Protocol):
 
         Returns:
             Images, uint8 `(B, size, size, C)`, of one channel unless said
-            otherwise; labels, int32 `(B,)`; boxes, float32 `(B, 4)`, see
-            `canvases`.
+            otherwise; labels, int32 `(B,)`, or `(B, L)` of what is to be read
+            one after the other; boxes, float32 `(B, 4)`, see `canvases`.
         """
 
 
@@ -60,7 +60,7 @@ class CanvasSet:
 
     Attributes:
         images: uint8 array, `(N, size, size, C)`.
-        labels: int32 array, `(N,)`.
+        labels: int32 array, `(N,)` or `(N, L)`.
         boxes: float32 array, `(N, 4)`, see `canvases`.
     """
 
@@ -102,7 +102,8 @@ def training_dataset(
 
     Returns:
         A dataset of dicts: `image`, uint8 `(batch_size, size, size, C)`;
-        `label`, int32 `(batch_size,)`; `box`, float32 `(batch_size, 4)`.
+        `label`, int32 `(batch_size,)` or `(batch_size, L)`; `box`, float32
+        `(batch_size, 4)`.
     """
     if batch_size < 1:
         raise ValueError(

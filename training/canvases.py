@@ -131,7 +131,7 @@ def make_canvases(
     digits = tf.gather(digits_images, indices)  # (B, height, width)
     pixels, offsets = placed(digits, x, y, size)
     if canvas.num_distractors:
-        pieces, places = _distractors(digits_images, canvas, words[:, 2:])
+        pieces, places = distractors(digits_images, canvas, words[:, 2:])
         pixels = tf.concat([pixels, pieces], 1)
         offsets = tf.concat([offsets, places], 1)
     return added(pixels, offsets, size), ink_boxes(digits, x, y, size)
@@ -194,7 +194,7 @@ def _check_fits(canvas: Canvas, height: int, width: int) -> None:
         )
 
 
-def _distractors(
+def distractors(
     digits_images: tf.Tensor, canvas: Canvas, words: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts pieces; returns their pixels and where on a canvas they go.
@@ -229,9 +229,9 @@ def _distractors(
     )
 
 
-def below(words: tf.Tensor, limit: int) -> tf.Tensor:
+def below(words: tf.Tensor, limit: int | tf.Tensor) -> tf.Tensor:
     """Maps random uint32 words to uniform int32 in [0, limit)."""
-    product = tf.cast(words, tf.uint64) * tf.constant(limit, tf.uint64)
+    product = tf.cast(words, tf.uint64) * tf.cast(limit, tf.uint64)
     return tf.cast(tf.bitwise.right_shift(product, np.uint64(32)), tf.int32)
 
 

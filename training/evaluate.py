@@ -39,7 +39,9 @@ def evaluate(
         verbose: As of `predict`: whether to show progress.
 
     Returns:
-        Dict of `accuracy`, `error_percent` and `num_images`.
+        Dict of `accuracy`, `error_percent` and `num_images`. Where an image
+        has several labels, `(N, L)`, each counts; the scores are then of
+        `(N, L, K)`.
 
     Raises:
         ValueError: If the set is empty or the policy unknown.
@@ -121,12 +123,11 @@ def looking(policy: str | None) -> contextlib.AbstractContextManager:
 
 
 def _figures(classes: np.ndarray, canvases: CanvasSet) -> dict:
-    num_images = len(canvases.labels)
-    correct = int(np.sum(classes == canvases.labels))
+    accuracy = float(np.mean(classes == canvases.labels))
     return {
-        "accuracy": correct / num_images,
-        "error_percent": round(100 * (1 - correct / num_images), 3),
-        "num_images": num_images,
+        "accuracy": accuracy,
+        "error_percent": round(100 * (1 - accuracy), 3),
+        "num_images": len(canvases.labels),
     }
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from .canvases import Canvas, added, below, ink_boxes, placed
 
 # What is drawn beside the first canvas, which uses the seed itself (and 1).
-DRAWN = {"second digit": 2, "second canvas": 3}
+DRAWN = {"second digit": 2, "second canvas": 3, "third digit": 4}
 # So many places are tried for the second digit.
 NUM_TRIES = 16
 
@@ -97,21 +97,25 @@ class PairCanvas:
 
 
 def another(
-    digits_images: tf.Tensor, indices: tf.Tensor, seed: tf.Tensor
+    digits_images: tf.Tensor,
+    indices: tf.Tensor,
+    seed: tf.Tensor,
+    which: str = "second digit",
 ) -> tf.Tensor:
-    """Draws a second digit for each canvas, any of the split.
+    """Draws another digit for each canvas, any of the split.
 
     Args:
         digits_images: `(N, height, width)`.
         indices: Of the first digits, int32 `(B,)`.
         seed: int32 `(2,)`, of the batch.
+        which: Which digit it is, see `DRAWN`.
 
     Returns:
         Indices, int32 `(B,)`.
     """
     others = tf.random.stateless_uniform(
         tf.shape(indices),
-        folded(seed, "second digit"),
+        folded(seed, which),
         maxval=len(digits_images),
         dtype=tf.int32,
         alg="philox",

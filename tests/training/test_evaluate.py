@@ -34,6 +34,20 @@ def test_accuracy_is_the_share_of_right_answers():
     }
 
 
+def test_of_several_labels_each_counts():
+    images = keras.Input((5, 5, 1))
+    twice = keras.layers.RepeatVector(2)(corner_model()(images))
+    figures = training.evaluate(
+        keras.Model(images, twice),
+        canvases([255, 255, 255], [[1, 1], [1, 0], [0, 0]]),
+    )
+    assert figures == {
+        "accuracy": 0.5,
+        "error_percent": 50.0,
+        "num_images": 3,
+    }
+
+
 def test_a_policy_changes_where_the_model_looks():
     digits = training.load_digits("digits")["test"]
     test = training.fixed_set(digits, training.Canvas(16), 0)

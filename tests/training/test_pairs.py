@@ -2,25 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.training import Canvas, canvas_sets, digits
+from keras_attention.training import Canvas, canvas_sets
 from keras_attention.training.pairs import PairCanvas
-
-SEED = (3, 5)
-
-
-@pytest.fixture(scope="module")
-def split():
-    return digits.load_digits("digits")["test"]
-
-
-def make(split, canvas, seed=SEED):
-    arrays = canvas.make(
-        tf.constant(split.images),
-        tf.constant(split.labels),
-        tf.range(len(split.labels)),
-        tf.constant(seed),
-    )
-    return [array.numpy() for array in arrays]
 
 
 def ink(image):
@@ -32,11 +15,11 @@ def ink(image):
 
 
 @pytest.fixture(scope="module")
-def parts(split):
+def parts(make):
     """First digits, second digits alone, labels, boxes."""
     canvas = Canvas(64)
-    images, labels, boxes = make(split, PairCanvas(canvas))
-    first, _, _ = make(split, canvas)
+    images, labels, boxes = make(PairCanvas(canvas))
+    first, _, _ = make(canvas)
     assert (images >= first).all()
     return first[..., 0], (images - first)[..., 0], labels, boxes
 
@@ -69,9 +52,9 @@ def test_the_box_holds_both(parts):
         np.testing.assert_allclose(box, 2 * pixels / 63 - 1, 1e-5, 1e-6)
 
 
-def test_there_are_pieces_of_others_too(split):
+def test_there_are_pieces_of_others_too(make):
     clear, cluttered = (
-        make(split, PairCanvas(Canvas(64, count, 5)))[0] for count in (0, 6)
+        make(PairCanvas(Canvas(64, count, 5)))[0] for count in (0, 6)
     )
     assert (cluttered > 0).mean() > 1.2 * (clear > 0).mean()
 

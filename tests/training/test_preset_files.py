@@ -5,9 +5,14 @@ import zipfile
 import keras
 import pytest
 
-from keras_attention import models, training
+from keras_attention import layers, models, training
 from keras_attention.models import preset
-from keras_attention.training import preset_files, recipes
+from keras_attention.training import (
+    Canvas,
+    RowCanvas,
+    preset_files,
+    recipes,
+)
 
 COMMIT = "c" * 40
 
@@ -71,6 +76,33 @@ def test_a_transformer_reads_the_whole_image(tiny, tmp_path, monkeypatch):
     assert card["num_glimpses"] is None
     assert card["pixels_read"] == 16 * 16
     assert set(card["elsewhere"]) == {"random", "center", "oracle"}
+
+
+def test_what_reads_several_labels_has_no_diagnosis(
+    tiny, tmp_path, monkeypatch
+):
+    def network():
+        images = keras.Input((48, 48, 1))
+        look = layers.AttentionCell(
+            layers.SpatialTransformer(
+                keras.layers.Dense(4), (6, 6), localize_from="query"
+            ),
+            keras.layers.SimpleRNNCell(8),
+        )
+        states = layers.RecurrentAttention(
+            look, num_glimpses=3, return_sequences=True
+        )(images)
+        return models.ImageModel(images, keras.layers.Dense(10)(states))
+
+    recipe = dataclasses.replace(
+        tiny, canvas=RowCanvas(Canvas(48)), network=network, stddev=None
+    )
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    results = training.train("tiny", tmp_path / "run", epochs=1, verbose=0)
+    card = training.write_preset(tmp_path / "run", tmp_path, commit=COMMIT)
+    assert card["results"] == results
+    assert card["num_glimpses"] == 3
+    assert (card["elsewhere"], card["verdict"]) == ({}, None)
 
 
 def test_runs_of_other_seeds_and_controls_stand_beside(

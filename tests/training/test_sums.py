@@ -2,31 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.training import canvas_sets, digits
+from keras_attention.training import canvas_sets
 from keras_attention.training.sums import SumCanvas
 from keras_attention.training.warps import TurnedCanvas
 
-SEED = (3, 5)
 
-
-@pytest.fixture(scope="module")
-def split():
-    return digits.load_digits("digits")["test"]
-
-
-def make(split, canvas, seed=SEED):
-    arrays = canvas.make(
-        tf.constant(split.images),
-        tf.constant(split.labels),
-        tf.range(len(split.labels)),
-        tf.constant(seed),
-    )
-    return [array.numpy() for array in arrays]
-
-
-def test_the_label_is_the_sum_of_the_digits_that_are_shown(split):
+def test_the_label_is_the_sum_of_the_digits_that_are_shown(split, make):
     # The digits as they are, so that each is found again by its pixels.
-    images, sums, _ = make(split, SumCanvas(TurnedCanvas(16, 0.0)))
+    images, sums, _ = make(SumCanvas(TurnedCanvas(16, 0.0)))
     np.testing.assert_array_equal(images[..., 0], split.images)
     number = {image.tobytes(): i for i, image in enumerate(split.images)}
     others = [number[image.tobytes()] for image in images[..., 1]]
@@ -35,10 +18,10 @@ def test_the_label_is_the_sum_of_the_digits_that_are_shown(split):
     assert 0.55 < len(set(others)) / len(others) < 0.71
 
 
-def test_digits_are_warped_by_seeds_of_their_own(split):
+def test_digits_are_warped_by_seeds_of_their_own(make):
     canvas = TurnedCanvas(24, scales=(0.7, 1.2))
-    images, _, _ = make(split, SumCanvas(canvas))
-    alone, _, _ = make(split, canvas)
+    images, _, _ = make(SumCanvas(canvas))
+    alone, _, _ = make(canvas)
     np.testing.assert_array_equal(images[..., :1], alone)
     ink = images.max(axis=(1, 2)) > 0
     assert ink.all()
@@ -46,8 +29,8 @@ def test_digits_are_warped_by_seeds_of_their_own(split):
     assert abs(np.corrcoef(rows.T)[0, 1]) < 0.15
 
 
-def test_the_box_holds_the_ink_of_both(split):
-    images, _, boxes = make(split, SumCanvas(TurnedCanvas(24)))
+def test_the_box_holds_the_ink_of_both(make):
+    images, _, boxes = make(SumCanvas(TurnedCanvas(24)))
     for image, box in zip(images, boxes, strict=True):
         rows, columns = np.nonzero(image.max(axis=-1))
         pixels = [columns.min(), rows.min(), columns.max(), rows.max()]

@@ -181,8 +181,10 @@ def test_a_recipe_builds_a_network_for_its_canvas(name):
     model = recipe.network()
     digits = training.load_digits("digits")["test"]
     batches = training.training_dataset(digits, recipe.canvas, 2, 0)
-    assert model.input_shape[1:] == batches.element_spec["image"].shape[1:]
-    assert model.output_shape == (None, recipe.canvas.num_classes)
+    given = batches.element_spec
+    assert model.input_shape[1:] == given["image"].shape[1:]
+    several = given["label"].shape[1:]
+    assert model.output_shape == (None, *several, recipe.canvas.num_classes)
 
 
 def with_dropout():

@@ -3,11 +3,12 @@
 What `item_hard_mnist` is compared with: no attention.
 """
 
+from dataclasses import replace
+
 import keras
 
 from keras_attention import models
 
-from ..recipe import Recipe
 from . import item_hard_mnist
 
 
@@ -20,14 +21,9 @@ def network() -> models.ImageModel:
     return models.ImageModel(images, scores, name="item_all")
 
 
-RECIPE = Recipe(
+RECIPE = replace(
+    item_hard_mnist.RECIPE,
     name="item_all_mnist",
     summary="MNIST 28x28 as 16 patches of 7x7, all are read",
-    source="mnist",
-    canvas=item_hard_mnist.RECIPE.canvas,
     network=network,
-    epochs=36,
-    steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

@@ -4,11 +4,12 @@ What `item_hard_mnist` is compared with: every look reads all patches, each as
 much as its weight.
 """
 
+from dataclasses import replace
+
 import keras
 
 from keras_attention import layers, models
 
-from ..recipe import Recipe
 from . import item_hard_mnist
 
 
@@ -25,14 +26,9 @@ def network() -> models.ImageModel:
     return models.ImageModel(images, scores, name="item_soft")
 
 
-RECIPE = Recipe(
+RECIPE = replace(
+    item_hard_mnist.RECIPE,
     name="item_soft_mnist",
     summary="MNIST 28x28 as 16 patches of 7x7, 4 weighted means are read",
-    source="mnist",
-    canvas=item_hard_mnist.RECIPE.canvas,
     network=network,
-    epochs=36,
-    steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

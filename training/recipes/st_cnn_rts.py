@@ -1,6 +1,7 @@
 """A spatial transformer on RTS: turned, scaled, translated digits on 42x42.
 
-Jaderberg et al. 2015, section 4.1.
+Jaderberg et al. 2015, section 4.1. The crop starts as the middle 29x29 pixels,
+which the ink of the largest digits fills.
 """
 
 from keras_attention import models
@@ -11,7 +12,7 @@ from ..warps import TurnedCanvas
 
 def network() -> models.ImageModel:
     """The network, from 42x42 images to ten scores."""
-    return models.st_cnn((42, 42, 1))
+    return models.st_cnn((42, 42, 1), bounds=(0.2, 0.7))
 
 
 RECIPE = Recipe(

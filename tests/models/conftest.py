@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_attention
 from keras_attention import layers, models
+from keras_attention.models import known_places
+from keras_attention.models.hard_attention import hard_attention
 
 
 def small_images(batch=8, channels=1):
@@ -97,6 +100,56 @@ def make_items_model():
         return model
 
     return make
+
+
+@pytest.fixture
+def look_at_images():
+    """Makes a model with hard attention to places, not compiled."""
+
+    def make(policy=None):
+        cell = layers.GlimpseCell(
+            layers.GlimpseSensor(4, interpolation="nearest"),
+            core=keras.layers.SimpleRNNCell(8, "relu"),
+            glimpse_network=layers.GlimpseNetwork(5, 6, 7),
+            location_policy=policy or layers.GaussianLocationPolicy(0.3),
+            start="learned",
+        )
+        images = keras.Input((9, 8, 1))
+        look = layers.RecurrentAttention(cell, 2, name="look")
+        return keras.Model(images, keras.layers.Dense(3)(look(images)))
+
+    return make
+
+
+@pytest.fixture
+def look_at_items():
+    """Makes a model with hard attention to items, not compiled."""
+
+    def make():
+        cell = layers.AttentionCell(
+            layers.ItemWiseHardAttention(units=4), keras.layers.SimpleRNNCell(4)
+        )
+        items = keras.Input((5, 3))
+        look = layers.RecurrentAttention(cell, 2, name="look")
+        return keras.Model(items, keras.layers.Dense(3)(look(items)))
+
+    return make
+
+
+@pytest.fixture
+def supervised_loss_of():
+    """Of a model and places: the loss, and what was attended to."""
+
+    def loss_of(model, inputs, places, sample_weight=None):
+        with keras_attention.record_attention() as attention:
+            model(inputs)
+        mechanism = hard_attention(model)["look"].mechanism
+        loss = known_places.supervised_loss(
+            mechanism, attention["look"], places, sample_weight
+        )
+        return float(loss), attention["look"]
+
+    return loss_of
 
 
 @pytest.fixture(scope="session")

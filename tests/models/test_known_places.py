@@ -18,87 +18,68 @@ PLACES = GENERATOR.uniform(-0.8, 0.8, (6, 2)).astype("float32")
 ITEMS = GENERATOR.normal(size=(6, 5, 3)).astype("float32")
 
 
-def look_at_images(policy=None):
-    cell = layers.GlimpseCell(
-        layers.GlimpseSensor(4, interpolation="nearest"),
-        core=keras.layers.SimpleRNNCell(8, "relu"),
-        glimpse_network=layers.GlimpseNetwork(5, 6, 7),
-        location_policy=policy or layers.GaussianLocationPolicy(0.3),
-        start="learned",
-    )
-    images = keras.Input((9, 8, 1))
-    look = layers.RecurrentAttention(cell, 2, name="look")
-    return keras.Model(images, keras.layers.Dense(3)(look(images)))
-
-
-def look_at_items():
-    cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(units=4), keras.layers.SimpleRNNCell(4)
-    )
-    items = keras.Input((5, 3))
-    look = layers.RecurrentAttention(cell, 2, name="look")
-    return keras.Model(items, keras.layers.Dense(3)(look(items)))
-
-
+@pytest.fixture
 def choose_alone():
-    items = keras.Input((5, 3))
-    chosen = layers.ItemWiseHardAttention(units=4, name="look")(items)
-    return keras.Model(items, keras.layers.Flatten()(chosen))
+    """Makes a model with hard attention outside a loop."""
+
+    def make():
+        items = keras.Input((5, 3))
+        chosen = layers.ItemWiseHardAttention(units=4, name="look")(items)
+        return keras.Model(items, keras.layers.Flatten()(chosen))
+
+    return make
 
 
-def loss_of(model, inputs, places, sample_weight=None):
-    with keras_attention.record_attention() as attention:
-        model(inputs)
-    mechanism = hard_attention(model)["look"].mechanism
-    loss = known_places.supervised_loss(
-        mechanism, attention["look"], places, sample_weight
-    )
-    return float(loss), attention["look"]
-
-
-def test_of_gaussian_places_it_is_the_negative_log_density():
+def test_of_gaussian_places_it_is_the_negative_log_density(
+    look_at_images, supervised_loss_of
+):
     model = look_at_images()
     places = np.stack([PLACES, PLACES[::-1]], axis=1)  # one for each step
-    loss, attention = loss_of(model, IMAGES, places)
+    loss, attention = supervised_loss_of(model, IMAGES, places)
     density = scipy.stats.norm(attention["location_mean"], 0.3).logpdf(places)
     np.testing.assert_allclose(loss, -density.sum(axis=-1).mean(), rtol=1e-5)
 
 
-def test_of_a_grid_it_is_the_cross_entropy_of_the_cell():
+def test_of_a_grid_it_is_the_cross_entropy_of_the_cell(
+    look_at_images, supervised_loss_of
+):
     model = look_at_images(layers.GridLocationPolicy(2, 3))
     network = hard_attention(model)["look"].mechanism.location_network
     network.bias.assign(GENERATOR.normal(size=6))
     places = np.tile(np.array([0.9, -0.1], "float32"), (6, 1))  # cell 2
-    loss, attention = loss_of(model, IMAGES, places)
+    loss, attention = supervised_loss_of(model, IMAGES, places)
     scores = attention["query"].numpy() @ network.kernel + network.bias
     by_hand = -scipy.special.log_softmax(scores, axis=-1)[..., 2].mean()
     np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
 
 
-@pytest.mark.parametrize("make", [look_at_items, choose_alone])
-def test_of_items_it_is_the_cross_entropy(make):
+@pytest.mark.parametrize("make", ["look_at_items", "choose_alone"])
+def test_of_items_it_is_the_cross_entropy(request, make, supervised_loss_of):
     indices = np.array([4, -1, 0, 2, -1, 3])
-    loss, attention = loss_of(make(), ITEMS, indices)
+    model = request.getfixturevalue(make)()
+    loss, attention = supervised_loss_of(model, ITEMS, indices)
     weights = np.reshape(attention["attention_weights"], (6, -1, 5))
     known = indices >= 0
     chosen = weights[known, :, indices[known]]
     np.testing.assert_allclose(loss, -np.log(chosen).mean(), rtol=1e-5)
 
 
-def test_steps_and_examples_that_are_not_known_do_not_count():
+def test_steps_and_examples_that_are_not_known_do_not_count(
+    look_at_images, supervised_loss_of
+):
     model = look_at_images()
     places = np.stack([PLACES, PLACES], axis=1)
     places[1:, 1] = np.nan
     places[4:] = np.nan
-    loss, attention = loss_of(model, IMAGES, places)
+    loss, attention = supervised_loss_of(model, IMAGES, places)
     density = scipy.stats.norm(attention["location_mean"], 0.3).logpdf(places)
     by_hand = -np.nansum(density) / 5
     np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
 
 
-def test_sample_weights_weigh():
+def test_sample_weights_weigh(look_at_images, supervised_loss_of):
     model, weights = look_at_images(), np.arange(6.0)
-    loss, attention = loss_of(model, IMAGES, PLACES, weights)
+    loss, attention = supervised_loss_of(model, IMAGES, PLACES, weights)
     density = scipy.stats.norm(attention["location_mean"], 0.3).logpdf(
         PLACES[:, None]
     )
@@ -106,12 +87,15 @@ def test_sample_weights_weigh():
     np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
 
 
-@pytest.mark.parametrize("make", [look_at_items, choose_alone])
-def test_an_item_that_there_is_not_is_an_error(make):
-    model, indices = make(), np.array([4, -1, 0, 5, 1, 3])
+@pytest.mark.parametrize("make", ["look_at_items", "choose_alone"])
+def test_an_item_that_there_is_not_is_an_error(
+    request, make, supervised_loss_of
+):
+    model = request.getfixturevalue(make)()
+    indices = np.array([4, -1, 0, 5, 1, 3])
     message = "below 5, the number of items"
     with pytest.raises(ValueError, match=rf"{message}.*Received: 5"):
-        loss_of(model, ITEMS, indices)
+        supervised_loss_of(model, ITEMS, indices)
     with keras_attention.record_attention() as attention:
         model(ITEMS)
     mechanism = hard_attention(model)["look"].mechanism
@@ -140,17 +124,25 @@ def test_an_item_that_can_not_be_chosen_counts_as_not_known():
 @pytest.mark.parametrize(
     ("make", "inputs", "places", "text"),
     [
-        (look_at_images, IMAGES, PLACES[:, 0], r"\(batch, 2\) or"),
-        (look_at_images, IMAGES, np.zeros((6, 3, 2)), r"shape=\(6, 3, 2\)"),
-        (look_at_images, IMAGES, np.zeros((6, 2), "int32"), "dtype=int32"),
-        (look_at_items, ITEMS, np.zeros((6, 3), "int32"), r"shape=\(6, 3\)"),
-        (look_at_items, ITEMS, np.zeros(6), r"\(batch\,\) or \(batch, 2\) int"),
-        (look_at_items, ITEMS, np.zeros((6, 2, 1), "int32"), r"=\(6, 2, 1\)"),
+        ("look_at_images", IMAGES, PLACES[:, 0], r"\(batch, 2\) or"),
+        ("look_at_images", IMAGES, np.zeros((6, 3, 2)), r"shape=\(6, 3, 2\)"),
+        ("look_at_images", IMAGES, np.zeros((6, 2), "int32"), "dtype=int32"),
+        ("look_at_items", ITEMS, np.zeros((6, 3), "int32"), r"shape=\(6, 3\)"),
+        (
+            "look_at_items",
+            ITEMS,
+            np.zeros(6),
+            r"\(batch,\) or.*2\) int",
+        ),
+        ("look_at_items", ITEMS, np.zeros((6, 2, 1), "int32"), r"=\(6, 2, 1\)"),
     ],
 )
-def test_places_of_a_wrong_form_are_an_error(make, inputs, places, text):
+def test_places_of_a_wrong_form_are_an_error(
+    request, make, inputs, places, text, supervised_loss_of
+):
+    model = request.getfixturevalue(make)()
     with pytest.raises(ValueError, match=text):
-        loss_of(make(), inputs, places)
+        supervised_loss_of(model, inputs, places)
 
 
 def test_padding_does_not_count():

@@ -14,28 +14,6 @@ PLACES = GENERATOR.uniform(-0.8, 0.8, (6, 2)).astype("float32")
 ITEMS = GENERATOR.normal(size=(6, 5, 3)).astype("float32")
 
 
-def look_at_images(policy=None):
-    cell = layers.GlimpseCell(
-        layers.GlimpseSensor(4, interpolation="nearest"),
-        core=keras.layers.SimpleRNNCell(8, "relu"),
-        glimpse_network=layers.GlimpseNetwork(5, 6, 7),
-        location_policy=policy or layers.GaussianLocationPolicy(0.3),
-        start="learned",
-    )
-    images = keras.Input((9, 8, 1))
-    look = layers.RecurrentAttention(cell, 2, name="look")
-    return keras.Model(images, keras.layers.Dense(3)(look(images)))
-
-
-def look_at_items():
-    cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(units=4), keras.layers.SimpleRNNCell(4)
-    )
-    items = keras.Input((5, 3))
-    look = layers.RecurrentAttention(cell, 2, name="look")
-    return keras.Model(items, keras.layers.Dense(3)(look(items)))
-
-
 def gradients(model, inputs, places):
     pretraining = models.PolicyPretraining(model)
     weights = [weight.value for weight in pretraining.trainable_weights]
@@ -46,13 +24,17 @@ def gradients(model, inputs, places):
 
 @pytest.mark.parametrize(
     ("make", "inputs", "unknown"),
-    [(look_at_images, IMAGES, PLACES * np.nan), (look_at_items, ITEMS, -1)],
+    [
+        ("look_at_images", IMAGES, PLACES * np.nan),
+        ("look_at_items", ITEMS, -1),
+    ],
 )
 def test_where_no_place_is_known_there_is_nothing_to_learn(
-    make, inputs, unknown
+    request, make, inputs, unknown
 ):
     places = np.broadcast_to(unknown, np.shape(unknown) or 6)
-    loss, found = gradients(make(), inputs, places)
+    model = request.getfixturevalue(make)()
+    loss, found = gradients(model, inputs, places)
     assert loss == 0
     for gradient in found:
         np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))
@@ -62,15 +44,17 @@ def test_where_no_place_is_known_there_is_nothing_to_learn(
     ("make", "inputs", "places"),
     [
         (
-            look_at_images,
+            "look_at_images",
             IMAGES,
             np.where([[1]] * 3 + [[0]] * 3, PLACES, np.nan),
         ),
-        (look_at_items, ITEMS, np.array([3, 0, 2, -1, -1, -1])),
+        ("look_at_items", ITEMS, np.array([3, 0, 2, -1, -1, -1])),
     ],
 )
-def test_an_example_without_a_place_has_no_influence(make, inputs, places):
-    model = make()
+def test_an_example_without_a_place_has_no_influence(
+    request, make, inputs, places
+):
+    model = request.getfixturevalue(make)()
     other = np.concatenate([inputs[:3], 1 - inputs[3:]])
     loss, found = gradients(model, inputs, places)
     other_loss, other_found = gradients(model, other, places)
@@ -80,7 +64,7 @@ def test_an_example_without_a_place_has_no_influence(make, inputs, places):
         np.testing.assert_array_equal(one, two)
 
 
-def test_pretraining_learns_the_places_and_nothing_else():
+def test_pretraining_learns_the_places_and_nothing_else(look_at_images):
     model = look_at_images()
     cell = model.get_layer("look").cell
     before = [weight.numpy() for weight in model.weights]
@@ -112,7 +96,7 @@ def test_pretraining_learns_the_places_and_nothing_else():
     assert changed - {seeds} == {w.path for w in network.weights}
 
 
-def test_pretraining_learns_items():
+def test_pretraining_learns_items(look_at_items):
     model = look_at_items()
     pretraining = models.PolicyPretraining(model)
     pretraining.compile(keras.optimizers.Adam(0.2))
@@ -125,7 +109,7 @@ def test_pretraining_learns_items():
     np.testing.assert_array_equal(found, np.stack([places, places], axis=1))
 
 
-def test_pretraining_trains_a_deviation_that_is_learned():
+def test_pretraining_trains_a_deviation_that_is_learned(look_at_images):
     policy = layers.GaussianLocationPolicy(0.3, learned_stddev=True)
     pretraining = models.PolicyPretraining(look_at_images(policy))
     pretraining.compile("sgd")
@@ -133,7 +117,7 @@ def test_pretraining_trains_a_deviation_that_is_learned():
     assert float(policy.stddev) != pytest.approx(0.3)
 
 
-def test_a_file_keeps_the_pretraining(tmp_path):
+def test_a_file_keeps_the_pretraining(tmp_path, look_at_images):
     pretraining = models.PolicyPretraining(look_at_images())
     pretraining.compile("sgd")
     pretraining.fit(IMAGES, PLACES, verbose=0)

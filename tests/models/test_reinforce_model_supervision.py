@@ -17,49 +17,23 @@ LABELS = np.arange(6) % 3
 SOME = np.where([[1], [0]] * 3, PLACES, np.nan)
 
 
-def look_at_images():
-    cell = layers.GlimpseCell(
-        layers.GlimpseSensor(4, interpolation="nearest"),
-        core=keras.layers.SimpleRNNCell(8, "relu"),
-        glimpse_network=layers.GlimpseNetwork(5, 6, 7),
-        location_policy=layers.GaussianLocationPolicy(0.3),
-        start="learned",
-    )
-    images = keras.Input((9, 8, 1))
-    look = layers.RecurrentAttention(cell, 2, name="look")
-    return keras.Model(images, keras.layers.Dense(3)(look(images)))
+@pytest.fixture
+def supervised(look_at_images):
+    """Makes a model that learns from places, too, compiled."""
+
+    def make(supervision, **arguments):
+        plain = look_at_images()
+        model = models.ReinforceModel(
+            plain.input, plain.output, supervision=supervision, **arguments
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss, metrics=["accuracy"])
+        return model
+
+    return make
 
 
-def look_at_items():
-    cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(units=4), keras.layers.SimpleRNNCell(4)
-    )
-    items = keras.Input((5, 3))
-    look = layers.RecurrentAttention(cell, 2, name="look")
-    return keras.Model(items, keras.layers.Dense(3)(look(items)))
-
-
-def loss_of(model, inputs, places, sample_weight=None):
-    with keras_attention.record_attention() as attention:
-        model(inputs)
-    mechanism = hard_attention(model)["look"].mechanism
-    loss = known_places.supervised_loss(
-        mechanism, attention["look"], places, sample_weight
-    )
-    return float(loss), attention["look"]
-
-
-def supervised(supervision, **arguments):
-    plain = look_at_images()
-    model = models.ReinforceModel(
-        plain.input, plain.output, supervision=supervision, **arguments
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("sgd", loss, metrics=["accuracy"])
-    return model
-
-
-def test_fit_learns_labels_and_places_together():
+def test_fit_learns_labels_and_places_together(supervised_loss_of, supervised):
     model = supervised(0.5)
     history = model.fit(
         IMAGES,
@@ -70,14 +44,14 @@ def test_fit_learns_labels_and_places_together():
     ).history
     assert {"supervised_loss", "val_supervised_loss"} < set(history)
     assert np.isfinite([*history.values()]).all()
-    loss, _ = loss_of(model, IMAGES, SOME)
+    loss, _ = supervised_loss_of(model, IMAGES, SOME)
     assert history["val_supervised_loss"][-1] == pytest.approx(loss, rel=1e-5)
     # Without places it is evaluated as any model.
     evaluated = model.evaluate(IMAGES, LABELS, verbose=0, return_dict=True)
     assert evaluated["loss"] == pytest.approx(history["val_loss"][-1])
 
 
-def test_without_places_no_supervised_loss_is_shown():
+def test_without_places_no_supervised_loss_is_shown(supervised):
     model = supervised(0.5)
     history = model.fit(
         IMAGES,
@@ -92,7 +66,7 @@ def test_without_places_no_supervised_loss_is_shown():
     assert len(history["supervised_loss"]) == 2
 
 
-def test_until_sure_is_evaluated_with_places_too():
+def test_until_sure_is_evaluated_with_places_too(supervised):
     model = supervised(0.5)
     sure = models.until_sure(model, 1.0)
     for each in (model, sure):
@@ -103,7 +77,9 @@ def test_until_sure_is_evaluated_with_places_too():
 
 
 @pytest.mark.parametrize("num_samples", [1, 3])
-def test_supervision_adds_its_gradient_to_the_policy_alone(num_samples):
+def test_supervision_adds_its_gradient_to_the_policy_alone(
+    num_samples, supervised
+):
     def gradients_with(supervision):
         keras.utils.set_random_seed(2)
         model = supervised(supervision, num_samples=num_samples)
@@ -127,14 +103,14 @@ def test_supervision_adds_its_gradient_to_the_policy_alone(num_samples):
     assert sum(np.any(places != 0) for places in of_places) == 2
 
 
-def test_training_with_supervision_needs_places():
+def test_training_with_supervision_needs_places(supervised):
     model = supervised(0.5)
     with pytest.raises(ValueError, match=r"`\(labels, places\)`.*Received"):
         model.fit(IMAGES, LABELS, verbose=0)
 
 
 @pytest.mark.parametrize("supervision", [-0.1, "much", float("nan")])
-def test_a_weight_below_0_is_an_error(supervision):
+def test_a_weight_below_0_is_an_error(supervision, supervised):
     with pytest.raises(ValueError, match="`supervision` must be a number"):
         supervised(supervision)
 
@@ -161,7 +137,7 @@ def test_fit_takes_sample_weights_besides_places():
     )
 
 
-def test_two_hard_layers_of_one_name_are_an_error():
+def test_two_hard_layers_of_one_name_are_an_error(look_at_items):
     def look(name):
         inside = look_at_items()
         return keras.Model(inside.input, inside.output, name=name)

@@ -1,7 +1,8 @@
 """Writes docs/results.md from the cards of the presets.
 
-Run `python benchmarks/results_page.py` after `make_preset.py`. Nothing on the
-page is written by hand but the papers' rows and the reading guide below.
+Run `python benchmarks/results_page.py` after `make_preset.py`, and
+`preset_pictures.py` for the pictures. Nothing on the page is written by hand
+but the papers' rows and the reading guide below.
 """
 
 import argparse
@@ -78,6 +79,12 @@ What `keras-attention diagnose NAME` says of each; see [how it
 decides](diagnosis.md).
 
 """
+LOOKS = """
+## What they look at
+
+The first test image that each reads rightly, and the first that it does not;
+dashed is the box of the digit, which no model was told.
+"""
 COST = """
 ## What an image costs
 
@@ -105,6 +112,12 @@ def page(cards):
         f"- `{card['name']}`: {card['verdict']}\n"
         for card in cards
         if card["verdict"] is not None
+    ]
+    parts.append(LOOKS)
+    parts += [
+        f"\n`{card['name']}`:\n\n"
+        f"![What {card['name']} looks at](presets/{card['name']}.png)\n"
+        for card in cards
     ]
     parts += [COST, MADE]
     parts += [

@@ -56,6 +56,13 @@ def test_the_page_is_made_of_the_cards(script, tmp_path):
     assert written == (ROOT / "docs" / "results.md").read_text("utf-8")
 
 
+def test_every_preset_has_its_picture(script):
+    page = script.page([CARD])
+    assert "![What ram_mnist looks at](presets/ram_mnist.png)" in page
+    for name in models.preset_names():
+        assert (ROOT / "docs" / "presets" / f"{name}.png").exists()
+
+
 def test_a_row_tells_the_mean_of_the_seeds_beside_the_paper(script):
     row = script.row(CARD)
     assert "| **1.50 (1.00 to 2.00)** | RAM, 6 glimpses: 1.12 | 0.85 |" in row

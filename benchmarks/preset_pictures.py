@@ -1,0 +1,55 @@
+"""Draws what the presets look at, for the page of results.
+
+Run `python benchmarks/preset_pictures.py`: it writes docs/presets/NAME.png of
+every preset that has none, or of those that are named. Two test images each,
+the first that it reads rightly and the first that it reads wrongly.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention import models, training
+from keras_attention.training import plots
+
+FOLDER = Path(__file__).parents[1] / "docs/presets"
+
+
+def picture(name, data_dir=None):
+    """The picture of a preset, PNG."""
+    trained = training.load_trained(name)
+    test = training.load_test_set(trained.recipe, data_dir)
+    found = trained.model.predict(test.images[:2000], verbose=0).argmax(-1)
+    labels = test.labels[: len(found)]
+    wrong = (found != labels).reshape(len(found), -1).any(axis=1)
+    shown = np.array([np.argmin(wrong), np.argmax(wrong)])
+    figure = plots.attention(
+        trained.model,
+        test.images[shown],
+        titles=[f"{labels[i]} is read as {found[i]}" for i in shown],
+        boxes=test.boxes[shown],
+    )
+    return plots.png(figure)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", help="of presets")
+    parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
+    options = parser.parse_args(arguments)
+    FOLDER.mkdir(exist_ok=True)
+    missing = [
+        name
+        for name in models.preset_names()
+        if not (FOLDER / f"{name}.png").exists()
+    ]
+    for name in options.names or missing:
+        (FOLDER / f"{name}.png").write_bytes(picture(name, options.data_dir))
+
+
+if __name__ == "__main__":
+    main()

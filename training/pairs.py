@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from .canvases import Canvas, added, below, ink_boxes, placed
+from .several import SideBySide, another, box_of_both, folded
 
-# What is drawn beside the first canvas, which uses the seed itself (and 1).
-DRAWN = {"second digit": 2, "second canvas": 3, "third digit": 4}
 # So many places are tried for the second digit.
 NUM_TRIES = 16
 
 
 @dataclass(frozen=True)
-class PairCanvas:
+class PairCanvas(SideBySide):
     """A digit among pieces of others, and another one beside it.
 
     The second is drawn uniformly from the same split, and lies anywhere where
@@ -28,26 +27,7 @@ class PairCanvas:
 
     canvas: Canvas = field(default_factory=lambda: Canvas(100))
 
-    @property
-    def size(self) -> int:
-        """Height and width of the images."""
-        return self.canvas.size
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the labels: of pairs of ten digits."""
-        return 55
-
-    def check(self, digits_images: tf.Tensor) -> None:
-        """As of `canvas_sets.AnyCanvas`."""
-        self.canvas.check(digits_images)
-        height, width = digits_images.shape[1:]
-        if self.size < 3 * max(height, width):
-            raise ValueError(
-                "`size` of the canvas must be at least three times that of the "
-                "digits: a second one has no place beside the first. "
-                f"Received: size={self.size}, digits of {height}x{width}"
-            )
+    num_classes = 55  # pairs of ten digits
 
     def make(
         self,
@@ -94,48 +74,3 @@ class PairCanvas:
         apart = beside | (y > bottom) | (y + height <= top)
         first = tf.argmax(tf.cast(apart, tf.int32), 1)
         return (tf.gather(one, first, batch_dims=1) for one in (x, y))
-
-
-def another(
-    digits_images: tf.Tensor,
-    indices: tf.Tensor,
-    seed: tf.Tensor,
-    which: str = "second digit",
-) -> tf.Tensor:
-    """Draws another digit for each canvas, any of the split.
-
-    Args:
-        digits_images: `(N, height, width)`.
-        indices: Of the first digits, int32 `(B,)`.
-        seed: int32 `(2,)`, of the batch.
-        which: Which digit it is, see `DRAWN`.
-
-    Returns:
-        Indices, int32 `(B,)`.
-    """
-    others = tf.random.stateless_uniform(
-        tf.shape(indices),
-        folded(seed, which),
-        maxval=len(digits_images),
-        dtype=tf.int32,
-        alg="philox",
-    )
-    return tf.ensure_shape(others, indices.shape)
-
-
-def folded(seed: tf.Tensor, what: str) -> tf.Tensor:
-    """The seed of what is drawn beside the first canvas, see `DRAWN`."""
-    return tf.random.experimental.stateless_fold_in(
-        seed, DRAWN[what], alg="philox"
-    )
-
-
-def box_of_both(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """The smallest boxes around two, `(B, 4)` each."""
-    return tf.concat(
-        [
-            tf.minimum(one[:, :2], other[:, :2]),
-            tf.maximum(one[:, 2:], other[:, 2:]),
-        ],
-        axis=1,
-    )

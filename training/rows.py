@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from .canvases import Canvas, added, below, distractors, ink_boxes, placed
-from .pairs import another, box_of_both
+from .several import SideBySide, another, box_of_both
 
 
 @dataclass(frozen=True)
-class RowCanvas:
+class RowCanvas(SideBySide):
     """Three digits on a line that rises or falls, among pieces of others.
 
     They are drawn uniformly from the split, and are equally far apart: from
@@ -24,26 +24,7 @@ class RowCanvas:
 
     canvas: Canvas = field(default_factory=lambda: Canvas(100, 8, 9))
 
-    @property
-    def size(self) -> int:
-        """Height and width of the images."""
-        return self.canvas.size
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of each label."""
-        return 10
-
-    def check(self, digits_images: tf.Tensor) -> None:
-        """As of `canvas_sets.AnyCanvas`."""
-        self.canvas.check(digits_images)
-        height, width = digits_images.shape[1:]
-        if self.size < 3 * max(height, width):
-            raise ValueError(
-                "`size` of the canvas must be at least three times that of the "
-                "digits: they have no place side by side. "
-                f"Received: size={self.size}, digits of {height}x{width}"
-            )
+    num_classes = 10
 
     def make(
         self,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from .pairs import another, box_of_both, folded
+from .several import SeveralDigits, another, box_of_both, folded
 from .warps import TurnedCanvas
 
 
 @dataclass(frozen=True)
-class SumCanvas:
+class SumCanvas(SeveralDigits):
     """A digit, and another one of the same split, drawn uniformly.
 
     The label is their sum, the box that of the ink of both.
@@ -23,19 +23,7 @@ class SumCanvas:
 
     canvas: TurnedCanvas = field(default_factory=TurnedCanvas)
 
-    @property
-    def size(self) -> int:
-        """Height and width of the images."""
-        return self.canvas.size
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the labels: the sums from 0 to 18."""
-        return 19
-
-    def check(self, digits_images: tf.Tensor) -> None:
-        """As of `canvas_sets.AnyCanvas`."""
-        self.canvas.check(digits_images)
+    num_classes = 19  # sums from 0 to 18
 
     def make(
         self,

@@ -75,7 +75,7 @@ def st_cnn(
     return ImageModel(images, scores, name=name)
 
 
-def digit_reader(units=96, dropout=0.4, name="reader"):
+def digit_reader(units=96, dropout=0.1, name="reader"):
     """The convolutional network that reads digits of about 20x20 pixels.
 
     Pooling comes before normalization and activation, which are then a

@@ -1,6 +1,7 @@
 """A plain convolutional network on cluttered 60x60: beside `ram_cluttered60`.
 
-That of `cnn_cluttered`, whose canvases have smaller pieces.
+That of `cnn_cluttered`, whose canvases have smaller pieces, for as long as
+the glimpses were trained.
 """
 
 from dataclasses import replace
@@ -20,5 +21,6 @@ RECIPE = replace(
     name="cnn_cluttered60",
     summary="The canvases of ram_cluttered60, a plain convolutional network",
     network=network,
+    epochs=9,
     stddev=None,
 )

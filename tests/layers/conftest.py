@@ -48,6 +48,9 @@ def kinds_of_cells():
         "GRU on GRU": lambda: cells.StackedRNNCells(
             [cells.GRUCell(4), cells.GRUCell(8)]
         ),
+        "LSTM on LSTM": lambda: cells.StackedRNNCells(
+            [cells.LSTMCell(5), cells.LSTMCell(8)]
+        ),
         "user": lambda: UserCell(8),
     }
 

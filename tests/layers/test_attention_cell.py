@@ -38,7 +38,8 @@ def test_any_mechanism_in_any_cell_is_the_three_equations(
         for size in keras.tree.flatten(structure)
     ]
     output, new_states, attention = cell(inputs, states, return_attention=True)
-    query = states[0] if len(cells_of(core)) == 1 else states[-1]
+    *_, last = cells_of(core)  # its states are the last ones, h first
+    query = states[-len(keras.tree.flatten(last.state_size))]
     np.testing.assert_array_equal(attention["query"], query)
     attended = mechanism(inputs, query)
     packed = states

@@ -132,7 +132,7 @@ def test_an_item_that_can_not_be_chosen_counts_as_not_known():
             "look_at_items",
             ITEMS,
             np.zeros(6),
-            r"\(batch,\) or.*2\) int",
+            r"\(batch\,\) or \(batch, 2\) int",
         ),
         ("look_at_items", ITEMS, np.zeros((6, 2, 1), "int32"), r"=\(6, 2, 1\)"),
     ],

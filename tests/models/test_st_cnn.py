@@ -89,15 +89,18 @@ def test_the_crop_learns_to_follow_the_digit():
         assert together > 0.5
 
 
-def test_a_reader_has_as_many_features_as_it_is_told():
-    reader = models.digit_reader(units=7, dropout=0.3)
+@pytest.mark.parametrize(
+    ("arguments", "dropout"), [({}, 0.1), ({"dropout": 0.4}, 0.4)]
+)
+def test_a_reader_is_as_it_is_told(arguments, dropout):
+    reader = models.digit_reader(units=7, **arguments)
     assert reader(np.zeros((2, 12, 12, 1), "float32")).shape == (2, 7)
     dropped = [
         layer.rate
         for layer in reader.layers
         if isinstance(layer, keras.layers.Dropout)
     ]
-    assert dropped == [0.3, 0.3]
+    assert dropped == [dropout, dropout]
 
 
 def test_a_transform_that_is_none_is_refused():

@@ -180,6 +180,7 @@ def test_a_scale_beyond_its_bound_only_comes_back(transform, sign):
         (0.5, "`bounds`.*None or.*bounds=0.5"),
         ((1, 1, 1), r"`bounds`.*None or.*bounds=\(1, 1, 1\)"),
         ((0, 1), r"0 < min_scale.*bounds=\(0, 1\)"),
+        ((1.1, 2), r"the scale 0.500.*bounds=\(1.1, 2\)"),
         ((0.5, 0.4), r"min_scale <= max_scale.*bounds=\(0.5, 0.4\)"),
         ((0.1, float("inf")), "max_scale.*inf"),
         ((0.6, 2.0), r"the scale 0.500.*bounds=\(0.6, 2.0\)"),

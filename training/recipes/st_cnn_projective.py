@@ -20,7 +20,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=StretchedCanvas(size=28),
     network=network,
-    epochs=40,
+    epochs=30,
     steps_per_epoch=430,
     stddev=None,
     jit_compile=False,

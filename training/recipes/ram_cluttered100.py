@@ -16,7 +16,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=Canvas(size=100, num_distractors=8, distractor_size=8),
     network=functools.partial(network, 100, num_glimpses=8, num_scales=4),
-    epochs=20,
+    epochs=15,
     steps_per_epoch=1000,
     stddev=(0.2, 0.07),
     jit_compile=False,

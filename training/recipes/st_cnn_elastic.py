@@ -20,7 +20,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=BentCanvas(size=28),
     network=network,
-    epochs=30,
+    epochs=36,
     steps_per_epoch=430,
     stddev=None,
     jit_compile=False,

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import tempfile
 from pathlib import Path
 
 import keras
@@ -13,7 +15,9 @@ from . import recipes
 from .canvas_sets import CanvasSet
 from .diagnosis import diagnose
 from .evaluate import evaluate, load_test_set
+from .recipe import Recipe
 from .run_folder import RunError, RunFolder
+from .several import SeveralDigits
 
 MAX_BYTES = 6_000_000
 # Of a control run, what is told beside a preset.
@@ -40,7 +44,8 @@ def write_preset(
     """Writes NAME.keras and NAME.json, its card.
 
     The file holds no state of the optimiser. It is loaded again and tested:
-    only one with the error of its run is kept.
+    only one with the error of its run is kept. Before that, what is in the
+    folder stays as it is.
 
     Args:
         path: Folder of a finished run.
@@ -54,24 +59,19 @@ def write_preset(
         The card.
 
     Raises:
-        RunError: If a run is not finished, another recipe's, or not committed;
-            if the file is too large or does not reach what the run did.
+        RunError: If a run is not finished, another recipe's, was made to look
+            elsewhere, or is not committed; if the file is too large or does
+            not reach what the run did.
     """
     run = RunFolder(path)
     config, results = run.config(), run.results()
     recipe = recipes.get(config["recipe"])
     commit = commit or config.get("commit")
     _check_commit(commit)
-    seeds = [_other_seed(other, config) for other in others]
-    file = Path(folder) / f"{recipe.name}.keras"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    model = _write_model(run, file)
-    test = load_test_set(recipe, data_dir or config["data_dir"])
-    found = evaluate(model, test, verbose=0)["error_percent"]
-    if found != results["error_percent"]:
+    if config.get("policy"):
         raise RunError(
-            f"{file} makes {found} % errors, its run made "
-            f"{results['error_percent']} %."
+            "A preset must look where it learned to. Received: a run with the "
+            f"policy {config['policy']!r}"
         )
     card = {
         "name": recipe.name,
@@ -82,16 +82,36 @@ def write_preset(
         "commit": commit,
         "versions": config["versions"],
         "results": results,
-        **_looking(model),
-        **_elsewhere(model, test),
-        "other_seeds": seeds,
+        "other_seeds": [_other_seed(other, config) for other in others],
         "controls": [_told(control) for control in controls],
-        "sha256": sha256(file),
-        "num_bytes": file.stat().st_size,
     }
-    text = json.dumps(card, indent=2) + "\n"
-    file.with_suffix(".json").write_text(text)
+    test = load_test_set(recipe, data_dir or config["data_dir"])
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        file = Path(unfinished) / f"{recipe.name}.keras"
+        model = _write_model(run, file)
+        _check_error(model, test, results)
+        card |= {
+            **_looking(model),
+            **_elsewhere(model, recipe, test),
+            "sha256": sha256(file),
+            "num_bytes": file.stat().st_size,
+        }
+        told = file.with_suffix(".json")
+        told.write_text(json.dumps(card, indent=2) + "\n")
+        for one in (file, told):
+            os.replace(one, folder / one.name)
     return card
+
+
+def _check_error(model: keras.Model, test: CanvasSet, results: dict) -> None:
+    found = evaluate(model, test, verbose=0)["error_percent"]
+    if found != results["error_percent"]:
+        raise RunError(
+            f"The file makes {found} % errors, its run made "
+            f"{results['error_percent']} %."
+        )
 
 
 def _write_model(run: RunFolder, file: Path) -> keras.Model:
@@ -99,7 +119,7 @@ def _write_model(run: RunFolder, file: Path) -> keras.Model:
     keras.models.load_model(run / "model.keras", compile=False).save(file)
     if file.stat().st_size > MAX_BYTES:
         raise RunError(
-            f"{file} must be of at most {MAX_BYTES:,} bytes. "
+            f"{file.name} must be of at most {MAX_BYTES:,} bytes. "
             f"Received: {file.stat().st_size:,}"
         )
     return keras.models.load_model(file, compile=False)
@@ -124,11 +144,14 @@ def _command(config: dict, epochs: int) -> str:
 def _other_seed(path: str | Path, config: dict) -> dict:
     run = RunFolder(path)
     other = run.config()
-    if other["recipe"] != config["recipe"] or other["seed"] == config["seed"]:
+    asked, found = (
+        {name: one.get(name) for name in ("recipe", "epochs", "policy")}
+        for one in (config, other)
+    )
+    if found != asked or other["seed"] == config["seed"]:
         raise RunError(
-            f"{path} must be a run of {config['recipe']!r} with another seed "
-            f"than {config['seed']}. Received: {other['recipe']!r}, seed "
-            f"{other['seed']}"
+            f"{path} must be a run of {asked} with another seed than "
+            f"{config['seed']}. Received: {found}, seed {other['seed']}"
         )
     return {"seed": other["seed"], **_told(path)}
 
@@ -138,13 +161,13 @@ def _told(path: str | Path) -> dict:
     return {name: results[name] for name in TOLD if name in results}
 
 
-def _elsewhere(model: keras.Model, test: CanvasSet) -> dict:
+def _elsewhere(model: keras.Model, recipe: Recipe, test: CanvasSet) -> dict:
     """What it makes of other places than it learned, and what that says.
 
-    Nothing of a model that reads several labels: a diagnosis asks whether the
-    one object was in view.
+    Nothing where there are several digits: a diagnosis asks whether the one
+    object was in view.
     """
-    if test.labels.ndim > 1:
+    if isinstance(recipe.canvas, SeveralDigits):
         return {"elsewhere": {}, "verdict": None}
     diagnosis = diagnose(model, test)
     return {
@@ -158,9 +181,10 @@ def _elsewhere(model: keras.Model, test: CanvasSet) -> dict:
 
 
 def _looking(model: keras.Model) -> dict:
-    """How often it looks at an image, and how many pixels it reads of it.
+    """How often it looks at an image, and how many pixels it is given of it.
 
-    All, where it has no sensor: also to choose items it has to see them.
+    All, where it has no sensor: also to choose items it has to see them. All
+    and what the sensor gives, where a network says where to start.
     """
     parts = list(model._flatten_layers())
     glimpses = next(
@@ -175,5 +199,10 @@ def _looking(model: keras.Model) -> dict:
     pixels = math.prod(model.input_shape[1:3])
     if sensors:
         crop = sensors[0].glimpse_size ** 2 * sensors[0].num_scales
-        pixels = (glimpses or 1) * crop
+        starts = any(
+            isinstance(one, layers.AttentionCell)
+            and isinstance(one.start, keras.layers.Layer)
+            for one in parts
+        )
+        pixels = starts * pixels + (glimpses or 1) * crop
     return {"num_glimpses": glimpses, "pixels_read": pixels}

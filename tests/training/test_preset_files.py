@@ -23,7 +23,7 @@ def other_runs(tiny_recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("others")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipes, "get", lambda name: tiny_recipe)
-        training.train("tiny", folder / "seed", seed=4, epochs=1, verbose=0)
+        training.train("tiny", folder / "seed", seed=4, verbose=0)
         training.train(
             "tiny", folder / "center", epochs=1, policy="center", verbose=0
         )
@@ -141,13 +141,37 @@ def test_what_was_not_committed_makes_no_preset(run, tmp_path, commit):
 def test_a_large_file_makes_no_preset(run, tmp_path, monkeypatch):
     monkeypatch.setattr(preset_files, "MAX_BYTES", 1000)
     with pytest.raises(training.RunError, match="at most 1,000 bytes"):
-        training.write_preset(run, tmp_path, commit=COMMIT)
+        training.write_preset(run, tmp_path / "presets", commit=COMMIT)
+    assert not list((tmp_path / "presets").iterdir())
 
 
-def test_a_model_that_does_not_reach_its_figure_makes_no_preset(run, tmp_path):
+def test_a_model_that_does_not_reach_its_figure_leaves_the_preset_as_it_was(
+    run, tmp_path
+):
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "tiny.keras").write_text("the one before")
     results = json.loads((run / "results.json").read_text())
     results["error_percent"] = 0.0
     (run / "results.json").write_text(json.dumps(results))
     with pytest.raises(training.RunError, match=r"its run made 0.0 %"):
-        training.write_preset(run, tmp_path, commit=COMMIT)
-    assert not (tmp_path / "tiny.json").exists()
+        training.write_preset(run, tmp_path / "presets", commit=COMMIT)
+    (kept,) = (tmp_path / "presets").iterdir()
+    assert kept.read_text() == "the one before"
+
+
+def test_what_looked_elsewhere_in_training_makes_no_preset(
+    tiny, other_runs, tmp_path
+):
+    with pytest.raises(training.RunError, match="policy 'center'"):
+        training.write_preset(
+            other_runs / "center", tmp_path / "presets", commit=COMMIT
+        )
+
+
+def test_a_run_that_looked_elsewhere_is_no_other_seed(
+    run, other_runs, tmp_path
+):
+    with pytest.raises(training.RunError, match="'policy': 'center'"):
+        training.write_preset(
+            run, tmp_path, commit=COMMIT, others=[other_runs / "center"]
+        )

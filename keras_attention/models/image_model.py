@@ -11,7 +11,8 @@ class ReadsImages:
 
     def __call__(self, images, *args, **kwargs):
         """Calls the model on images."""
-        if not keras.ops.is_tensor(images):
+        symbolic = isinstance(images, keras.KerasTensor)
+        if not symbolic and not keras.ops.is_tensor(images):
             images = tf.convert_to_tensor(images)
         dtype = keras.backend.standardize_dtype(images.dtype)
         if dtype == "uint8":

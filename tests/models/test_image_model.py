@@ -44,6 +44,17 @@ def test_other_shapes_and_dtypes_are_refused(model, photos):
         model(photos[..., 0])
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_it_is_a_part_of_another_model(model, photos, dtype):
+    images = keras.Input((6, 5, 1), dtype=dtype)
+    whole = keras.Model(images, keras.layers.Softmax()(model(images)))
+    given = photos if dtype == "uint8" else photos.astype("float32") / 255
+    expected = keras.ops.softmax(model(photos))
+    np.testing.assert_allclose(
+        whole.predict(given, verbose=0), expected, atol=1e-6
+    )
+
+
 def test_a_loaded_model_reads_uint8_too(model, photos, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")

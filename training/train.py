@@ -7,6 +7,8 @@ from pathlib import Path
 
 import keras
 
+from keras_attention.models import ReinforceModel
+
 from . import recipes
 from .callbacks import Checkpoint, DropoutSeeds, Seconds, StddevSchedule
 from .canvas_sets import training_dataset
@@ -46,8 +48,9 @@ def train(
 
     Raises:
         RunError: If the folder is in use or cannot be written.
-        ValueError: If the recipe or the policy is unknown, or the number of
-            epochs wrong.
+        ValueError: If the recipe or the policy is unknown, the number of
+            epochs or the seed wrong, or there is no hard attention for the
+            policy to place.
     """
     recipe = recipes.get(name)
     epochs = recipe.epochs if epochs is None else epochs
@@ -55,6 +58,10 @@ def train(
         raise ValueError(f"`epochs` must be at least 1. Received: {epochs}")
     with looking(policy):  # is it known?
         digits = load_digits(recipe.source, data_dir)
+    keras.utils.set_random_seed(seed)
+    model = recipe.network()
+    recipe.compile(model, epochs)
+    _check_policy(policy, model)
     run = RunFolder.create(
         out,
         {
@@ -71,9 +78,6 @@ def train(
             },
         },
     )
-    keras.utils.set_random_seed(seed)
-    model = recipe.network()
-    recipe.compile(model, epochs)
     return _run(run, recipe, model, digits, 0, verbose)
 
 
@@ -137,9 +141,18 @@ def _run(
         _fit(run, recipe, model, digits, done, verbose)
     model.load_weights(run / "best.weights.h5")
     run.write("model.keras", model.save)
-    results = _results(run, recipe, model, digits["test"], verbose)
+    results = _results(run, recipe, model, digits, verbose)
     run.write_json("results.json", results)
     return results
+
+
+def _check_policy(policy: str | None, model: keras.Model) -> None:
+    """Refuses a policy where it would change nothing."""
+    if policy is not None and not isinstance(model, ReinforceModel):
+        raise ValueError(
+            "`policy` is for hard attention, which learns where to look by "
+            f"reward. Received: policy={policy!r}, model={model.name!r}"
+        )
 
 
 def _fit(
@@ -151,7 +164,7 @@ def _fit(
     verbose: str | int,
 ) -> None:
     config = run.config()
-    validation = held_out_set(recipe, digits["validation"])
+    validation = held_out_set(recipe, digits, "validation")
     model.fit(
         training_dataset(
             digits["train"],
@@ -194,13 +207,13 @@ def _results(
     run: RunFolder,
     recipe: Recipe,
     model: keras.Model,
-    digits: Digits,
+    digits: dict[str, Digits],
     verbose: str | int,
 ) -> dict:
     rows = run.finished_epochs()
     policy = run.config().get("policy")
     start = time.perf_counter()
-    test = held_out_set(recipe, digits)
+    test = held_out_set(recipe, digits, "test")
     figures = evaluate(model, test, policy, verbose=verbose)
     return {
         "recipe": recipe.name,

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_attention
-from keras_attention import models, training
+from keras_attention import layers, models, training
 from keras_attention.training import CanvasSet
 
 
@@ -59,6 +59,29 @@ def test_a_policy_changes_where_the_model_looks():
     with pytest.raises(ValueError, match="name='nowhere'"):
         training.evaluate(model, test, "nowhere")
     training.evaluate(model, test, "random")
+    np.testing.assert_array_equal(
+        learned, model.predict(test.images, verbose=0)
+    )
+
+
+def test_a_policy_changes_where_a_plain_model_looks_and_only_then():
+    digits = training.load_digits("digits")["test"]
+    test = training.fixed_set(digits, training.Canvas(16), 0)
+    test = CanvasSet(test.images[:60], test.labels[:60], test.boxes[:60])
+    images = keras.Input((16, 16, 1), name="image")
+    cell = layers.GlimpseCell(
+        layers.GlimpseSensor(4),
+        location_policy=layers.GaussianLocationPolicy(1.0),
+        estimator="pathwise",
+    )
+    states = layers.RecurrentAttention(cell, num_glimpses=2)(images)
+    model = models.ImageModel(images, keras.layers.Dense(10)(states))
+    learned = model.predict(test.images, verbose=0)
+    with keras_attention.policy("center"):
+        expected = model(test.images).numpy().argmax(axis=-1)
+    assert (expected != learned.argmax(axis=-1)).any()
+    figures = training.evaluate(model, test, "center")
+    assert figures["accuracy"] == np.mean(expected == test.labels)
     np.testing.assert_array_equal(
         learned, model.predict(test.images, verbose=0)
     )

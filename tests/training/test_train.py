@@ -60,7 +60,7 @@ def test_the_trained_model_has_the_best_weights(tiny, run):
         np.testing.assert_array_equal(one, other)
     best = max(float(row["val_accuracy"]) for row in rows(run))
     validation = training.load_digits("digits")["validation"]
-    held_out = training.fixed_set(validation, tiny.canvas, 0)
+    held_out = training.fixed_set(validation, tiny.canvas, 1)
     figures = training.evaluate(model, held_out)
     assert figures["accuracy"] == pytest.approx(best)
 
@@ -95,8 +95,30 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
 
 def test_another_seed_is_another_run(run, tmp_path):
     other = tmp_path / "other"
-    training.train("tiny", other, seed=4, epochs=1, verbose=0)
+    training.train("tiny", other, seed=4, verbose=0)
     assert rows(run)[0]["loss"] != rows(other)[0]["loss"]
+
+
+def test_a_wrong_seed_leaves_no_folder(tiny, tmp_path):
+    with pytest.raises(ValueError, match="[Ss]eed"):
+        training.train("tiny", tmp_path / "run", seed=-1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_policy_is_refused_where_nothing_is_sampled(
+    tiny, tmp_path, monkeypatch
+):
+    def network():
+        flat = keras.layers.Flatten
+        return models.st_cnn(
+            (16, 16, 1), crop_shape=(8, 8), localization=flat(), reader=flat()
+        )
+
+    recipe = dataclasses.replace(tiny, network=network, stddev=None)
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    with pytest.raises(ValueError, match="policy='random'"):
+        training.train("tiny", tmp_path / "run", policy="random")
+    assert not (tmp_path / "run").exists()
 
 
 def test_resuming_a_finished_run_gives_its_results(run, trained):

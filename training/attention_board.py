@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from . import plots
 from .diagnosis import diagnose
+from .examples import read_examples
 
 # A diagnosis asks the model as often: as it learned to look, a sample, at
 # random, at the centre, and where the truth is.
@@ -45,8 +46,9 @@ class AttentionBoard(keras.callbacks.Callback):
             `training.look`.
 
     Raises:
-        ValueError: If there are no images, or not a label and a box for each;
-            when the training starts, if the model has no attention layer.
+        ValueError: If there are no images, or not a label and a box for each,
+            as `training.Examples` has them; when the training starts, if the
+            model has no attention layer.
 
     Example:
     >>> model.fit(images, labels, epochs=20, callbacks=[
@@ -79,6 +81,8 @@ class AttentionBoard(keras.callbacks.Callback):
         self.images = images
         self.labels = labels
         self.boxes = boxes
+        if labels is not None:
+            read_examples(self._dataset())
         self.num_pictures = min(num_pictures, len(images))
         self.time_share = time_share
         self.looking = looking
@@ -132,10 +136,7 @@ class AttentionBoard(keras.callbacks.Callback):
         """The figures of a diagnosis, by their names in TensorBoard."""
         if self.labels is None:
             return {}
-        dataset = {"images": self.images, "labels": self.labels}
-        if self.boxes is not None:
-            dataset["boxes"] = self.boxes
-        found = diagnose(self.model, dataset, **self.looking)
+        found = diagnose(self.model, self._dataset(), **self.looking)
         figures = {
             f"error/{name}": error for name, error in found["policies"].items()
         }
@@ -146,6 +147,12 @@ class AttentionBoard(keras.callbacks.Callback):
             for name, error in figures.items()
             if error is not None
         }
+
+    def _dataset(self) -> dict[str, np.ndarray]:
+        parts = {"images": self.images, "labels": self.labels}
+        if self.boxes is not None:
+            parts["boxes"] = self.boxes
+        return parts
 
 
 def _check_lengths(

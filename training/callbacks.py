@@ -22,7 +22,7 @@ class _Schedule(keras.callbacks.Callback):
         self.epochs = epochs
 
     def _done(self, epoch: int) -> float:
-        """The part of the way at the start of an epoch: 1 in the last."""
+        """The part of the way at the start of an epoch, from 0 to 1."""
         return epoch / max(self.epochs - 1, 1)
 
 
@@ -43,13 +43,22 @@ class StddevSchedule(_Schedule):
         epochs: Number of epochs.
 
     Raises:
-        ValueError: When training starts, if the model has no such policy.
+        ValueError: If a deviation is not above 0; when training starts, if
+            the model has no such policy.
 
     Example:
     >>> model.fit(images, labels, epochs=20, callbacks=[
     ...     StddevSchedule(first=0.25, last=0.1, epochs=20)
     ... ])
     """
+
+    def __init__(self, first: float, last: float, epochs: int):
+        super().__init__(first, last, epochs)
+        if not (first > 0 and last > 0):
+            raise ValueError(
+                "`first` and `last` must be above 0. Received: "
+                f"first={first}, last={last}"
+            )
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Finds the policies of the model."""
@@ -120,7 +129,7 @@ class DropoutSeeds(keras.callbacks.Callback):
         seed: Integer.
     """
 
-    # Batches of an epoch, at most: each draws once.
+    # How often a layer draws in an epoch, at most.
     DRAWS = 2**16
 
     def __init__(self, seed: int):
@@ -132,7 +141,7 @@ class DropoutSeeds(keras.callbacks.Callback):
         layers = [
             layer
             for layer in self.model._flatten_layers()
-            if isinstance(layer, keras.layers.Dropout)
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
         ]
         for number, layer in enumerate(layers):
             state = [self.seed * 1000 + number, epoch * self.DRAWS]

@@ -1,6 +1,5 @@
 """Labelled images, with what matters in them, from any form of a data set."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +112,7 @@ def _joined(dataset: tf.data.Dataset) -> dict[str, np.ndarray]:
         raise ValueError(
             "The data set is endless: give `dataset.take(num_batches)`."
         )
-    elements = [_parts(element) for element in _numpy(dataset)]
+    elements = [_parts(element) for element in dataset.as_numpy_iterator()]
     if not elements:
         raise ValueError("The data set is empty.")
     join = np.stack if np.ndim(elements[0]["images"]) == 3 else np.concatenate
@@ -123,10 +122,6 @@ def _joined(dataset: tf.data.Dataset) -> dict[str, np.ndarray]:
             for name in elements[0]
         }
     )
-
-
-def _numpy(dataset: tf.data.Dataset) -> Iterable:
-    return dataset.as_numpy_iterator()
 
 
 def _tidy(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -148,9 +143,9 @@ def _check_images_and_labels(images: np.ndarray, labels: np.ndarray) -> None:
         raise ValueError("The data set is empty.")
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(
-            "`labels` must be a whole number for each of the "
-            f"{len(images)} images. Received: labels.shape={labels.shape}, "
-            f"labels.dtype={labels.dtype}"
+            "`labels` must be one whole number for each of the "
+            f"{len(images)} images, not several. Received: "
+            f"labels.shape={labels.shape}, labels.dtype={labels.dtype}"
         )
 
 

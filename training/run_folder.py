@@ -67,7 +67,13 @@ class RunFolder:
         Raises:
             RunError: If the folder is not that of a run.
         """
-        return self._read_json("config.json")
+        config = self._read_json("config.json")
+        if not isinstance(config, dict) or "recipe" not in config:
+            raise RunError(
+                f"{self / 'config.json'} is not that of a run: it names no "
+                "recipe."
+            )
+        return config
 
     def results(self) -> dict:
         """Figures of a finished run.

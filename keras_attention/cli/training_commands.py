@@ -38,7 +38,7 @@ def list_recipes(as_json: bool) -> None:
     type=click.Path(path_type=Path),
     help="Folder of the run.  [default: runs/RECIPE, or runs/RECIPE_POLICY]",
 )
-@click.option("--seed", default=0, show_default=True, help="Repeats a run.")
+@click.option("--seed", type=int, help="Repeats a run.  [default: 0]")
 @click.option("--epochs", type=int, help="Instead of the recipe's number.")
 @click.option(
     "--policy",
@@ -51,7 +51,7 @@ def list_recipes(as_json: bool) -> None:
 def train(
     recipe: str,
     out: Path | None,
-    seed: int,
+    seed: int | None,
     epochs: int | None,
     policy: str | None,
     resume: bool,
@@ -70,12 +70,15 @@ def train(
 
         try:
             if resume:
+                _check_same_run(
+                    out, {"seed": seed, "epochs": epochs, "policy": policy}
+                )
                 results = training.resume(out, recipe, data_dir=data_dir)
             else:
                 results = training.train(
                     recipe,
                     out,
-                    seed=seed,
+                    seed=seed or 0,
                     epochs=epochs,
                     policy=policy,
                     data_dir=data_dir,
@@ -88,6 +91,19 @@ def train(
             )
             sys.exit(130)
     print_values({**results, "run": str(out)}, as_json)
+
+
+def _check_same_run(out: Path, asked: dict) -> None:
+    """Refuses to go on otherwise than a run was begun."""
+    from keras_attention.training.run_folder import RunError, RunFolder
+
+    began = RunFolder(out).config()
+    for name, value in asked.items():
+        if value is not None and value != began.get(name):
+            raise RunError(
+                f"{out} goes on as it was begun, with --{name} "
+                f"{began.get(name)}. Received: --{name} {value}"
+            )
 
 
 @click.command()

@@ -163,6 +163,8 @@ def test_a_model_without_attention_is_refused_before_the_first_epoch(tmp_path):
         ({"images": IMAGES[:0]}, r"images.shape=\(0, 12, 12, 1\)"),
         ({"labels": LABELS[:2]}, "one of `labels` for each of the 6 images"),
         ({"boxes": BOXES[:5]}, "one of `boxes` .* Received: 5"),
+        ({"labels": LABELS, "boxes": 12 * BOXES + 6}, "be in pixels"),
+        ({"labels": LABELS[:, None] == [0, 1, 2]}, "`labels` must be one"),
         ({"num_pictures": 0}, "num_pictures=0"),
         ({"time_share": 0}, "time_share=0"),
         ({"time_share": 1.5}, "time_share=1.5"),

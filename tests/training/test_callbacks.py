@@ -94,6 +94,12 @@ def test_two_deviations_keep_their_ratio():
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("first", "last"), [(0.2, 0.0), (0.0, 0.2)])
+def test_a_deviation_of_0_is_refused(first, last):
+    with pytest.raises(ValueError, match=f"first={first}, last={last}"):
+        training.StddevSchedule(first, last, epochs=3)
+
+
 def learned():
     return layers.GaussianLocationPolicy(0.3, learned_stddev=True)
 

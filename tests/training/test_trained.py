@@ -43,6 +43,13 @@ def test_a_folder_comes_before_a_preset(presets, tmp_path, monkeypatch):
         training.load_trained("tiny")
 
 
+@pytest.mark.parametrize("config", ["{}", "[]"])
+def test_a_folder_of_something_else_is_refused(tmp_path, config):
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(training.RunError, match="names no recipe"):
+        training.load_trained(tmp_path)
+
+
 def test_what_is_neither_is_refused_with_the_presets(presets):
     said = "no run folder nothing, nor a preset of this name. Presets: tiny"
     with pytest.raises(training.RunError, match=said):

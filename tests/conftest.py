@@ -50,7 +50,7 @@ TINY = Recipe(
     epochs=3,
     steps_per_epoch=4,
     batch_size=16,
-    jit_compile=False,
+    stddev=(0.2, 0.05),
 )
 
 

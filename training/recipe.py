@@ -16,7 +16,7 @@ class Recipe:
         name: Name on the command line.
         summary: One line that says what it is.
         source: Source of the digits, see `load_digits`.
-        canvas: What a digit becomes: a `Canvas`, or one of `warps`.
+        canvas: What a digit becomes, see `canvas_sets`.
         network: Function that builds the model, not compiled.
         epochs: Number of epochs.
         steps_per_epoch: Batches in an epoch; after each the model is
@@ -41,8 +41,8 @@ class Recipe:
     steps_per_epoch: int
     batch_size: int = 128
     learning_rate: float = 1e-3
-    stddev: tuple[float, float] | None = (0.2, 0.05)
-    jit_compile: bool = True
+    stddev: tuple[float, float] | None = None
+    jit_compile: bool = False
 
     def compile(self, model: keras.Model, epochs: int) -> None:
         """Compiles a model for a training of so many epochs."""

@@ -26,8 +26,8 @@ def context() -> keras.Model:
     x = keras.layers.Conv2D(32, 3, strides=2, activation="relu")(x)
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(2 * UNITS, "tanh")(x)
-    lower = keras.ops.pad(x, [[0, 0], [2 * UNITS, 0]])
-    return keras.Model(images, lower, name="context")
+    states = keras.ops.pad(x, [[0, 0], [2 * UNITS, 0]])
+    return keras.Model(images, states, name="context")
 
 
 def network() -> models.ImageClassifier:
@@ -68,8 +68,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=PairCanvas(Canvas(size=100, num_distractors=4, distractor_size=8)),
     network=network,
-    epochs=40,
+    epochs=16,
     steps_per_epoch=1000,
     stddev=(0.2, 0.05),
-    jit_compile=False,
 )

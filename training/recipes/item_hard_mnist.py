@@ -1,8 +1,8 @@
 """Hard attention over items: MNIST as 16 patches, of which four are read.
 
 Each patch of 7x7 becomes an item, by weights of its place. The state of an
-LSTM scores the items, one is sampled and read, four times; the rewards of
-four rollouts of an image are compared with one another.
+LSTM scores the items, one that was not read is sampled and read, four times;
+the rewards of four rollouts of an image are compared with one another.
 """
 
 import keras
@@ -30,7 +30,9 @@ def network() -> models.ImageClassifier:
     """The network, from 28x28 images to ten scores."""
     images = keras.Input((28, 28, 1), name="image")
     cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(units=64), keras.layers.LSTMCell(256)
+        layers.ItemWiseHardAttention(units=64),
+        keras.layers.LSTMCell(256),
+        inhibition_of_return=True,
     )
     state = layers.RecurrentAttention(cell, num_glimpses=4, name="looks")(
         items(images)
@@ -55,6 +57,4 @@ RECIPE = Recipe(
     network=network,
     epochs=36,
     steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

@@ -19,5 +19,4 @@ RECIPE = Recipe(
     epochs=15,
     steps_per_epoch=1000,
     stddev=(0.2, 0.07),
-    jit_compile=False,
 )

@@ -61,5 +61,4 @@ RECIPE = Recipe(
     epochs=30,
     steps_per_epoch=1000,
     stddev=(0.2, 0.07),
-    jit_compile=False,
 )

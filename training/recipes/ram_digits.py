@@ -38,4 +38,5 @@ RECIPE = Recipe(
     steps_per_epoch=300,
     learning_rate=2e-3,
     stddev=(0.2, 0.1),
+    jit_compile=True,
 )

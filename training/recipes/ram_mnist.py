@@ -52,5 +52,4 @@ RECIPE = Recipe(
     epochs=30,
     steps_per_epoch=1000,
     stddev=(0.25, 0.05),
-    jit_compile=False,
 )

@@ -16,5 +16,4 @@ RECIPE = Recipe(
     epochs=24,
     steps_per_epoch=1000,
     stddev=(0.2, 0.07),
-    jit_compile=False,
 )

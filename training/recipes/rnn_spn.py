@@ -70,6 +70,4 @@ RECIPE = Recipe(
     network=network,
     epochs=24,
     steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

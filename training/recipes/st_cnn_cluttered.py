@@ -23,6 +23,4 @@ RECIPE = Recipe(
     network=network,
     epochs=30,
     steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

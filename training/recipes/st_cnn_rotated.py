@@ -22,6 +22,4 @@ RECIPE = Recipe(
     network=network,
     epochs=40,
     steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

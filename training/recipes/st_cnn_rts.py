@@ -24,6 +24,4 @@ RECIPE = Recipe(
     network=network,
     epochs=36,
     steps_per_epoch=430,
-    stddev=None,
-    jit_compile=False,
 )

@@ -37,11 +37,13 @@ loaded by `keras_attention.models.from_preset(NAME)` and tested by
 `keras-attention evaluate NAME`; `keras-attention presets --evaluate` tests
 all.
 
-- *error*: of the official MNIST test digits, one pass, looking where the model
-  learned to look without sampling. Where there are several seeds, their mean
-  and in brackets the lowest and the highest. The epoch that is kept was chosen
-  on 5,000 of the training digits, which do not train.
-- *pixels*: what is read of an image, all glimpses and scales together; a
+- *error*: of the official MNIST test digits (of `ram_digits`, of 400 digits of
+  scikit-learn), one pass, looking where the model learned to look without
+  sampling. Where there are several seeds, their mean and in brackets the lowest
+  and the highest. The epoch that is kept was chosen on 5,000 of the training
+  digits (200), which do not train.
+- *pixels*: what the network is given of an image, all glimpses and scales
+  together; a pixel of a coarse scale is the mean of several of the image. A
   spatial transformer, and what chooses among items, sees the whole image.
 - *CPU*: seconds of the training on all cores together. Most ran beside other
   work, which makes them longer.
@@ -57,11 +59,11 @@ HEADER = (
 CONTROLS = """
 ## Beside the presets
 
-The same trained model made to look elsewhere, and models that were trained to
-compare with: the same recipe that looks at random places or at the centre in
-training and in the test, and plain convolutional networks. Where one of these
-has the smaller error, attention buys something else: the pixels that need not
-be read.
+The same trained model made to look elsewhere, and, where they were trained,
+models to compare with: the same recipe that looks at random places or at the
+centre in training and in the test, and plain convolutional networks. Where one
+of these has the smaller error, attention buys something else: with glimpses the
+pixels that need not be read, with a transformer the box of what it read.
 
 | preset | compared with | error % | parameters | images seen | CPU |
 |---|---|---|---|---|---|

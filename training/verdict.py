@@ -296,5 +296,6 @@ def _what(figures: dict, finding: str) -> str:
         "in every image",
         "attention": "work on where it looks",
         "both": "work on both, where it looks and how it reads",
-        "unknown": "whose errors they are cannot be told without boxes",
+        "unknown": "whose errors they are cannot be told without boxes, and an "
+        "`item_grid` where it looks at items",
     }[finding]

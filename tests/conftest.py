@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention import layers, models, training
+from keras_attention.models import preset
 from keras_attention.training import Canvas, recipes
 from keras_attention.training.recipe import Recipe
 
@@ -84,3 +85,13 @@ def trained(tmp_path_factory):
 def run(tiny, trained, tmp_path):
     """A copy of the folder of a finished run of `tiny`."""
     return shutil.copytree(trained[0], tmp_path / "run")
+
+
+@pytest.fixture
+def presets(run, tmp_path, monkeypatch):
+    """A folder with the preset of a run of `tiny`."""
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    training.write_preset(run, folder, commit="c" * 40)
+    monkeypatch.setattr(preset, "FOLDER", folder)
+    return folder

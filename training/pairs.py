@@ -73,4 +73,5 @@ class PairCanvas(SideBySide):
         beside = (x > right) | (x + width <= left)
         apart = beside | (y > bottom) | (y + height <= top)
         first = tf.argmax(tf.cast(apart, tf.int32), 1)
-        return (tf.gather(one, first, batch_dims=1) for one in (x, y))
+        x, y = (tf.gather(one, first, batch_dims=1) for one in (x, y))
+        return x, y

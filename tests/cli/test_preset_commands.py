@@ -1,25 +1,12 @@
 import json
 
-import pytest
 from click.testing import CliRunner
 
-from keras_attention import training
-from keras_attention.models import preset
 from keras_attention_cli import main
 
 
 def invoke(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def presets(run, tmp_path, monkeypatch):
-    """A folder with the preset of a run of `tiny`."""
-    folder = tmp_path / "presets"
-    folder.mkdir()
-    training.write_preset(run, folder, commit="c" * 40)
-    monkeypatch.setattr(preset, "FOLDER", folder)
-    return folder
 
 
 def test_presets_are_listed_with_their_errors(presets, trained):

@@ -6,17 +6,6 @@ import pytest
 from scipy import stats
 
 from keras_attention import models, training
-from keras_attention.models import preset
-
-
-@pytest.fixture
-def presets(run, tmp_path, monkeypatch):
-    """A folder with the preset of a run of `tiny`."""
-    folder = tmp_path / "presets"
-    folder.mkdir()
-    training.write_preset(run, folder, commit="c" * 40)
-    monkeypatch.setattr(preset, "FOLDER", folder)
-    return folder
 
 
 def test_a_preset_and_its_run_are_the_same(run, presets, tiny):

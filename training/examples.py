@@ -143,9 +143,9 @@ def _check_images_and_labels(images: np.ndarray, labels: np.ndarray) -> None:
         raise ValueError("The data set is empty.")
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(
-            "`labels` must be one whole number for each of the "
-            f"{len(images)} images, not several. Received: "
-            f"labels.shape={labels.shape}, labels.dtype={labels.dtype}"
+            "`labels` must be one whole number, not several, for each of the "
+            f"{len(images)} images. Received: labels.shape={labels.shape}, "
+            f"labels.dtype={labels.dtype}"
         )
 
 

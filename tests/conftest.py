@@ -1,4 +1,5 @@
 import shutil
+import urllib.error
 
 import keras
 import pytest
@@ -85,6 +86,16 @@ def trained(tmp_path_factory):
 def run(tiny, trained, tmp_path):
     """A copy of the folder of a finished run of `tiny`."""
     return shutil.copytree(trained[0], tmp_path / "run")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No server answers."""
+
+    def urlopen(*_, **__):
+        raise urllib.error.URLError("no network in this test")
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import html
 import json
 import subprocess
 import sys
-import urllib.error
 
 import pytest
 
@@ -171,11 +170,7 @@ class TestBadInput:
         assert "ram_mnist" in said
         assert not (tmp_path / "run").exists()
 
-    def test_mnist_that_cannot_be_had(self, invoke, tmp_path, monkeypatch):
-        def offline(*_, **__):
-            raise urllib.error.URLError("no network in this test")
-
-        monkeypatch.setattr("urllib.request.urlopen", offline)
+    def test_mnist_that_cannot_be_had(self, invoke, tmp_path, offline):
         (tmp_path / "data").mkdir()
         result = invoke(
             "train",

@@ -1,7 +1,26 @@
+import dataclasses
+
+import keras
 import pytest
 import tensorflow as tf
 
-from keras_attention.training import digits
+from keras_attention import models
+from keras_attention.training import digits, recipes
+
+
+@pytest.fixture
+def tiny_transformer(tiny, monkeypatch):
+    """The recipe `tiny` with a spatial transformer instead of glimpses."""
+
+    def network():
+        flat = keras.layers.Flatten
+        return models.st_cnn(
+            (16, 16, 1), crop_shape=(8, 8), localization=flat(), reader=flat()
+        )
+
+    recipe = dataclasses.replace(tiny, network=network, stddev=None)
+    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+    return recipe
 
 
 @pytest.fixture(scope="session")

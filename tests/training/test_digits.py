@@ -33,10 +33,6 @@ def assert_no_shared_digit(splits):
     assert not validation & test
 
 
-def offline(*_, **__):
-    raise urllib.error.URLError("no network in this test")
-
-
 # What both sources promise.
 
 
@@ -168,8 +164,7 @@ def test_mnist_of_a_wrong_size_is_called_damaged(tmp_path, monkeypatch):
 # What goes wrong.
 
 
-def test_missing_mnist_without_network_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr("urllib.request.urlopen", offline)
+def test_missing_mnist_without_network_says_what_to_do(tmp_path, offline):
     with pytest.raises(FileNotFoundError) as caught:
         digits.load_digits("mnist", data_dir=str(tmp_path))
     message = str(caught.value)
@@ -185,8 +180,7 @@ def test_missing_mnist_without_network_says_what_to_do(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_missing_mnist_hides_the_long_traceback(tmp_path, monkeypatch):
-    monkeypatch.setattr("urllib.request.urlopen", offline)
+def test_missing_mnist_hides_the_long_traceback(tmp_path, offline):
     with pytest.raises(FileNotFoundError) as caught:
         digits.load_digits("mnist", data_dir=str(tmp_path))
     assert caught.value.__suppress_context__

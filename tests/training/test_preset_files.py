@@ -61,15 +61,7 @@ def test_a_preset_holds_no_state_of_the_optimizer(run, tmp_path):
         assert b"optimizer" in archive.read("model.weights.h5")
 
 
-def test_a_transformer_reads_the_whole_image(tiny, tmp_path, monkeypatch):
-    def network():
-        flat = keras.layers.Flatten
-        return models.st_cnn(
-            (16, 16, 1), crop_shape=(8, 8), localization=flat(), reader=flat()
-        )
-
-    recipe = dataclasses.replace(tiny, network=network, stddev=None)
-    monkeypatch.setattr(recipes, "get", lambda name: recipe)
+def test_a_transformer_reads_the_whole_image(tiny_transformer, tmp_path):
     training.train("tiny", tmp_path / "run", epochs=1, verbose=0)
     card = training.write_preset(tmp_path / "run", tmp_path, commit=COMMIT)
     assert card["command"].endswith("--seed 0 --epochs 1")

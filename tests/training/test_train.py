@@ -106,16 +106,8 @@ def test_a_wrong_seed_leaves_no_folder(tiny, tmp_path):
 
 
 def test_a_policy_is_refused_where_nothing_is_sampled(
-    tiny, tmp_path, monkeypatch
+    tiny_transformer, tmp_path
 ):
-    def network():
-        flat = keras.layers.Flatten
-        return models.st_cnn(
-            (16, 16, 1), crop_shape=(8, 8), localization=flat(), reader=flat()
-        )
-
-    recipe = dataclasses.replace(tiny, network=network, stddev=None)
-    monkeypatch.setattr(recipes, "get", lambda name: recipe)
     with pytest.raises(ValueError, match="policy='random'"):
         training.train("tiny", tmp_path / "run", policy="random")
     assert not (tmp_path / "run").exists()

@@ -134,7 +134,9 @@ def _check_commit(commit: str | None) -> None:
 
 
 def _command(config: dict, epochs: int) -> str:
-    command = f"keras-attention train {config['recipe']} --seed "
+    environment = config.get("environment", {})
+    command = "".join(f"{name}={environment[name]} " for name in environment)
+    command += f"keras-attention train {config['recipe']} --seed "
     command += str(config["seed"])
     if config["epochs"] != epochs:
         command += f" --epochs {config['epochs']}"

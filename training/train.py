@@ -1,6 +1,7 @@
 """Trains a recipe into a run folder, and continues a run that was stopped."""
 
 import datetime
+import os
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,10 @@ from .digits import Digits, load_digits
 from .evaluate import evaluate, held_out_set, looking
 from .recipe import Recipe
 from .run_folder import RunError, RunFolder
+
+# Variables that decide the library that computes convolutions: its rounding,
+# and on processors where it is not the default up to twice the speed.
+ENVIRONMENT = ("TF_ENABLE_ONEDNN_OPTS",)
 
 
 def train(
@@ -71,6 +76,11 @@ def train(
             "policy": policy,
             "data_dir": data_dir,
             "commit": commit(),
+            "environment": {
+                name: os.environ[name]
+                for name in ENVIRONMENT
+                if name in os.environ
+            },
             "started": datetime.datetime.now().isoformat(timespec="seconds"),
             "versions": {
                 package: version(package)

@@ -15,5 +15,5 @@ RECIPE = Recipe(
     network=network,
     epochs=24,
     steps_per_epoch=1000,
-    stddev=(0.2, 0.07),
+    stddev=(0.2, 0.05),
 )

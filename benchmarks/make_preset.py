@@ -2,7 +2,8 @@
 
 Run `python benchmarks/make_preset.py runs/ram_mnist`. It writes
 keras_attention/models/presets/RECIPE.keras and its card RECIPE.json; then
-`python benchmarks/results_page.py` writes docs/results.md anew.
+`compare_preset.py` puts other runs beside it, `preset_pictures.py` draws what
+it looks at, and `results_page.py` writes docs/results.md anew.
 """
 
 import argparse
@@ -22,18 +23,6 @@ def main(arguments=None):
     parser.add_argument(
         "--commit", help="of the source code, where the run does not tell it"
     )
-    parser.add_argument(
-        "--seed-run",
-        action="append",
-        default=[],
-        help="folder of a run with another seed; may be given several times",
-    )
-    parser.add_argument(
-        "--control",
-        action="append",
-        default=[],
-        help="folder of a run to compare with; may be given several times",
-    )
     parser.add_argument("--folder", default=FOLDER, help="where to write")
     parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
     options = parser.parse_args(arguments)
@@ -41,8 +30,6 @@ def main(arguments=None):
         options.run,
         options.folder,
         commit=options.commit,
-        others=tuple(options.seed_run),
-        controls=tuple(options.control),
         data_dir=options.data_dir,
     )
     print(

@@ -11,7 +11,7 @@ from .evaluate import evaluate, evaluate_run, load_test_set, until_sure_curve
 from .exported_looks import looked_of
 from .looking import Looked, look
 from .pairs import PairCanvas
-from .preset_files import write_preset
+from .preset_files import compare_preset, write_preset
 from .rows import RowCanvas
 from .run_folder import RunError, RunFolder
 from .sums import SumCanvas
@@ -37,6 +37,7 @@ __all__ = [
     "SumCanvas",
     "Trained",
     "TurnedCanvas",
+    "compare_preset",
     "diagnose",
     "evaluate",
     "evaluate_run",

@@ -37,8 +37,6 @@ def write_preset(
     folder: str | Path,
     *,
     commit: str | None = None,
-    others: tuple[str | Path, ...] = (),
-    controls: tuple[str | Path, ...] = (),
     data_dir: str | None = None,
 ) -> dict:
     """Writes NAME.keras and NAME.json, its card.
@@ -51,17 +49,15 @@ def write_preset(
         path: Folder of a finished run.
         folder: Where to write: `keras_attention/models/presets`.
         commit: State of the source code, where the run does not tell it.
-        others: Folders of runs of the same recipe with other seeds.
-        controls: Folders of runs of recipes to compare with.
         data_dir: Folder of TFDS, if it has moved.
 
     Returns:
         The card.
 
     Raises:
-        RunError: If a run is not finished, another recipe's, was made to look
-            elsewhere, or is not committed; if the file is too large or does
-            not reach what the run did.
+        RunError: If the run is not finished, was made to look elsewhere, or
+            is not committed; if the file is too large or does not reach what
+            the run did.
     """
     run = RunFolder(path)
     config, results = run.config(), run.results()
@@ -82,8 +78,8 @@ def write_preset(
         "commit": commit,
         "versions": config["versions"],
         "results": results,
-        "other_seeds": [_other_seed(other, config) for other in others],
-        "controls": [_told(control) for control in controls],
+        "other_seeds": [],
+        "controls": [],
     }
     test = load_test_set(recipe, data_dir or config["data_dir"])
     folder = Path(folder)
@@ -99,10 +95,68 @@ def write_preset(
             "num_bytes": file.stat().st_size,
         }
         told = file.with_suffix(".json")
-        told.write_text(json.dumps(card, indent=2) + "\n")
+        told.write_text(_text(card))
         for one in (file, told):
             os.replace(one, folder / one.name)
     return card
+
+
+def compare_preset(
+    name: str,
+    folder: str | Path,
+    *,
+    others: tuple[str | Path, ...] = (),
+    controls: tuple[str | Path, ...] = (),
+) -> dict:
+    """Adds runs to the card of a preset, to stand beside it.
+
+    A run of a seed, or of a recipe and a policy, takes the place of the one
+    that was there.
+
+    Args:
+        name: Name of the preset.
+        folder: Where its files are.
+        others: Folders of runs of the same recipe with other seeds.
+        controls: Folders of runs of recipes to compare with.
+
+    Returns:
+        The card.
+
+    Raises:
+        RunError: If there is no such preset, or a run is not finished; if
+            another seed is the preset's own, or its run is of another recipe,
+            number of epochs or policy.
+    """
+    file = Path(folder) / f"{name}.json"
+    if not file.exists():
+        raise RunError(f"There is no preset {name!r} in {folder}.")
+    card = json.loads(file.read_text())
+    card["other_seeds"] = _merged(
+        card["other_seeds"],
+        [_other_seed(other, card) for other in others],
+        ("seed",),
+    )
+    card["controls"] = _merged(
+        card["controls"],
+        [_told(control) for control in controls],
+        ("recipe", "policy"),
+    )
+    unfinished = file.with_name(f"unfinished-{file.name}")
+    unfinished.write_text(_text(card))
+    os.replace(unfinished, file)
+    return card
+
+
+def _merged(
+    before: list[dict], new: list[dict], keys: tuple[str, ...]
+) -> list[dict]:
+    """All of them, the last of those that have the same keys."""
+    runs = {tuple(run[key] for key in keys): run for run in (*before, *new)}
+    return list(runs.values())
+
+
+def _text(card: dict) -> str:
+    return json.dumps(card, indent=2) + "\n"
 
 
 def _check_error(model: keras.Model, test: CanvasSet, results: dict) -> None:
@@ -143,19 +197,20 @@ def _command(config: dict, epochs: int) -> str:
     return command
 
 
-def _other_seed(path: str | Path, config: dict) -> dict:
-    run = RunFolder(path)
-    other = run.config()
-    asked, found = (
-        {name: one.get(name) for name in ("recipe", "epochs", "policy")}
-        for one in (config, other)
-    )
-    if found != asked or other["seed"] == config["seed"]:
+def _other_seed(path: str | Path, card: dict) -> dict:
+    config = RunFolder(path).config()
+    found = {name: config.get(name) for name in ("recipe", "epochs", "policy")}
+    asked = {
+        "recipe": card["recipe"],
+        "epochs": card["results"]["epochs"],
+        "policy": None,
+    }
+    if found != asked or config["seed"] == card["seed"]:
         raise RunError(
             f"{path} must be a run of {asked} with another seed than "
-            f"{config['seed']}. Received: {found}, seed {other['seed']}"
+            f"{card['seed']}. Received: {found}, seed {config['seed']}"
         )
-    return {"seed": other["seed"], **_told(path)}
+    return {"seed": config["seed"], **_told(path)}
 
 
 def _told(path: str | Path) -> dict:

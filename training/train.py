@@ -19,8 +19,7 @@ from .evaluate import evaluate, held_out_set, looking
 from .recipe import Recipe
 from .run_folder import RunError, RunFolder
 
-# Variables that decide the library that computes convolutions: its rounding,
-# and on processors where it is not the default up to twice the speed.
+# Variables that decide which library computes, and so how numbers are rounded.
 ENVIRONMENT = ("TF_ENABLE_ONEDNN_OPTS",)
 
 

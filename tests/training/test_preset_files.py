@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import zipfile
 
 import keras
@@ -30,11 +31,26 @@ def other_runs(tiny_recipe, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def written(tiny_recipe, trained, tmp_path_factory):
+    """A folder with the preset of the run `trained`, not to be changed."""
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "get", lambda name: tiny_recipe)
+        training.write_preset(trained[0], folder, commit=COMMIT)
+    return folder
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(written, tmp_path / "presets")
+
+
 def test_a_card_tells_how_the_model_was_made_and_what_it_reaches(
-    run, trained, tmp_path
+    run, trained, written
 ):
-    card = training.write_preset(run, tmp_path, commit=COMMIT)
-    assert json.loads((tmp_path / "tiny.json").read_text()) == card
+    card = json.loads((written / "tiny.json").read_text())
     assert card["command"] == "keras-attention train tiny --seed 3"
     assert card["commit"] == COMMIT
     assert card["results"] == trained[1]
@@ -45,16 +61,15 @@ def test_a_card_tells_how_the_model_was_made_and_what_it_reaches(
     center = training.evaluate_run(run, "center")
     assert card["elsewhere"]["center"] == center["error_percent"]
     assert f"{trained[1]['error_percent']:.1f} %" in card["verdict"]
-    file = tmp_path / "tiny.keras"
+    file = written / "tiny.keras"
     assert card["sha256"] == preset.sha256(file)
     assert card["num_bytes"] == file.stat().st_size
 
 
-def test_a_preset_holds_no_state_of_the_optimizer(run, tmp_path):
-    training.write_preset(run, tmp_path, commit=COMMIT)
-    model = keras.models.load_model(tmp_path / "tiny.keras")
+def test_a_preset_holds_no_state_of_the_optimizer(run, written):
+    model = keras.models.load_model(written / "tiny.keras")
     assert not model.compiled
-    with zipfile.ZipFile(tmp_path / "tiny.keras") as archive:
+    with zipfile.ZipFile(written / "tiny.keras") as archive:
         weights = archive.read("model.weights.h5")
     assert b"optimizer" not in weights
     with zipfile.ZipFile(run / "model.keras") as archive:
@@ -71,6 +86,7 @@ def test_a_transformer_reads_the_whole_image(
     assert card["command"] == (
         "TF_ENABLE_ONEDNN_OPTS=1 keras-attention train tiny --seed 0 --epochs 1"
     )
+    assert json.loads((tmp_path / "tiny.json").read_text()) == card
     assert card["num_glimpses"] is None
     assert card["pixels_read"] == 16 * 16
     assert set(card["elsewhere"]) == {"random", "center", "oracle"}
@@ -104,27 +120,54 @@ def test_what_reads_several_labels_has_no_diagnosis(
 
 
 def test_runs_of_other_seeds_and_controls_stand_beside(
-    run, other_runs, tmp_path
+    other_runs, tiny, folder
 ):
-    card = training.write_preset(
-        run,
-        tmp_path,
-        commit=COMMIT,
+    first = json.loads((folder / "tiny.json").read_text())
+    (folder / "tiny.json").write_text(
+        json.dumps(
+            {
+                **first,
+                "other_seeds": [{"seed": 4}, {"seed": 9}],
+                "controls": [{"recipe": "tiny", "policy": "random"}],
+            }
+        )
+    )
+    card = training.compare_preset(
+        "tiny",
+        folder,
         others=[other_runs / "seed"],
         controls=[other_runs / "center"],
     )
-    (other,), (control,) = card["other_seeds"], card["controls"]
-    assert other["seed"] == 4
-    assert control["policy"] == "center"
+    assert json.loads((folder / "tiny.json").read_text()) == card
+    changed = {"other_seeds", "controls"}
+    assert {k: v for k, v in card.items() if k not in changed} == {
+        k: v for k, v in first.items() if k not in changed
+    }
+    assert [one["seed"] for one in card["other_seeds"]] == [4, 9]
+    assert "error_percent" in card["other_seeds"][0]
+    assert [one["policy"] for one in card["controls"]] == ["random", "center"]
     assert (
-        control["error_percent"]
+        card["controls"][1]["error_percent"]
         == (training.evaluate_run(other_runs / "center")["error_percent"])
     )
 
 
-def test_a_seed_is_not_counted_twice(run, tmp_path):
-    with pytest.raises(training.RunError, match="another seed than 3"):
-        training.write_preset(run, tmp_path, commit=COMMIT, others=[run])
+@pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [
+        ("tiny", "seed 3", "another seed than 3"),
+        ("tiny", "center", "'policy': 'center'"),
+        ("huge", "seed", "no preset 'huge'"),
+    ],
+)
+def test_what_does_not_fit_stands_not_beside(
+    run, other_runs, folder, name, other, said
+):
+    before = (folder / "tiny.json").read_text()
+    path = run if other == "seed 3" else other_runs / other
+    with pytest.raises(training.RunError, match=said):
+        training.compare_preset(name, folder, others=[path])
+    assert (folder / "tiny.json").read_text() == before
 
 
 @pytest.mark.parametrize("commit", ["", f"{COMMIT}-dirty"])
@@ -163,13 +206,4 @@ def test_what_looked_elsewhere_in_training_makes_no_preset(
     with pytest.raises(training.RunError, match="policy 'center'"):
         training.write_preset(
             other_runs / "center", tmp_path / "presets", commit=COMMIT
-        )
-
-
-def test_a_run_that_looked_elsewhere_is_no_other_seed(
-    run, other_runs, tmp_path
-):
-    with pytest.raises(training.RunError, match="'policy': 'center'"):
-        training.write_preset(
-            run, tmp_path, commit=COMMIT, others=[other_runs / "center"]
         )

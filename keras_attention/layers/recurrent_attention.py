@@ -169,6 +169,8 @@ class RecurrentAttention(keras.layers.Layer):
             task=task,
         )
         run = _run_unrolled if self._unrolls() else _run_loop
+        if scope.asks_for_shapes() and isinstance(num_steps, int):
+            run = _run_first
         with scope.record_nothing():
             states, history = run(step, states, num_steps)
         outputs = history.pop("output")
@@ -184,7 +186,8 @@ class RecurrentAttention(keras.layers.Layer):
 
     def compute_output_spec(self, *args, **kwargs):
         """What `call` returns, traced on symbolic tensors."""
-        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+        with scope.only_shapes():
+            return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def compute_output_shape(self, inputs_shape, task_shape=None):
         """The shape of the output, and of the states where they follow."""
@@ -248,6 +251,15 @@ class RecurrentAttention(keras.layers.Layer):
                 f"Received: unroll=True, inputs.shape={inputs.shape}"
             )
         return tf.shape(inputs)[1]
+
+
+def _run_first(step, states, num_steps):
+    """Takes the first step in place of all: each returns the same shapes."""
+    states, seen = step(0, states)
+    return states, {
+        name: tf.stack([value] * num_steps, axis=1)
+        for name, value in seen.items()
+    }
 
 
 def _run_unrolled(step, states, num_steps):

@@ -21,7 +21,7 @@ def choices_of_call(call, args, kwargs):
     recorded = []
 
     def run(*args, **kwargs):
-        with scope.record_attention() as attention:
+        with scope.only_shapes(), scope.record_attention() as attention:
             call(*args, **kwargs)
         recorded.append(choices_in(attention))
 
@@ -48,6 +48,7 @@ def check_rollouts(call, num_samples, args, kwargs):
 
     def run(*args, **kwargs):
         with (
+            scope.only_shapes(),
             scope.record_nothing(),
             scope.policy("sample"),
             rollouts.rollouts(num_samples, batch_size),

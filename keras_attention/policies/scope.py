@@ -33,6 +33,7 @@ SAMPLE, MODE = Policy("sample"), Policy("mode")
 # Process-wide, since tf.distribute runs each replica in a thread of its own.
 _policies = []
 _recorders = threading.local()
+_symbolic = threading.local()
 
 
 @contextlib.contextmanager
@@ -148,3 +149,19 @@ def record(name, attention):
             count += 1
             key = f"{name}_{count}"
         recorded[key] = attention
+
+
+@contextlib.contextmanager
+def only_shapes():
+    """Lets loops take one step in place of all: only shapes are asked for."""
+    before = asks_for_shapes()
+    _symbolic.only_shapes = True
+    try:
+        yield
+    finally:
+        _symbolic.only_shapes = before
+
+
+def asks_for_shapes():
+    """Whether values do not matter to who calls a layer now."""
+    return getattr(_symbolic, "only_shapes", False)

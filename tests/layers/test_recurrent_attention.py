@@ -107,6 +107,34 @@ def test_what_is_returned(unroll):
     assert output.shape == (3, 2, 8)
 
 
+@pytest.mark.parametrize("unroll", [True, False])
+def test_one_step_tells_the_shapes_of_all(unroll, monkeypatch):
+    layer = layers.RecurrentAttention(
+        small_cell(core=keras.layers.LSTMCell(8)),
+        num_glimpses=4,
+        return_sequences=True,
+        return_state=True,
+        unroll=unroll,
+    )
+    results = layer(IMAGES, return_attention=True)
+    steps = []
+    step = layers.AttentionCell.step
+    monkeypatch.setattr(
+        layers.AttentionCell,
+        "step",
+        lambda *args, **kwargs: steps.append(args) or step(*args, **kwargs),
+    )
+    symbols = layer(
+        keras.Input(IMAGES.shape[1:], batch_size=3), return_attention=True
+    )
+    assert len(steps) == 1
+    keras.tree.assert_same_structure(symbols, results)
+    for symbol, result in zip(
+        keras.tree.flatten(symbols), keras.tree.flatten(results), strict=True
+    ):
+        assert (symbol.shape, symbol.dtype) == (result.shape, result.dtype)
+
+
 def test_an_initial_state_is_where_it_starts():
     layer = layers.RecurrentAttention(small_cell(), 2, return_state=True)
     whole, _ = layers.RecurrentAttention(layer.cell, 4)(IMAGES), layer(IMAGES)

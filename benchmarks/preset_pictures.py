@@ -15,6 +15,9 @@ from keras_attention.training import plots
 
 FOLDER = Path(__file__).parents[1] / "docs/presets"
 
+# Rows and columns of the items, where these are pieces of the image.
+ITEM_GRIDS = {"item_hard_mnist": (4, 4)}
+
 
 def picture(name, data_dir=None):
     """The picture of a preset, PNG."""
@@ -29,6 +32,7 @@ def picture(name, data_dir=None):
         test.images[shown],
         titles=[f"{labels[i]} is read as {found[i]}" for i in shown],
         boxes=test.boxes[shown],
+        item_grid=ITEM_GRIDS.get(name),
     )
     return plots.png(figure)
 

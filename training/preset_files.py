@@ -94,9 +94,8 @@ def write_preset(
             "sha256": sha256(file),
             "num_bytes": file.stat().st_size,
         }
-        told = file.with_suffix(".json")
-        told.write_text(_text(card))
-        for one in (file, told):
+        RunFolder(unfinished).write_json(f"{recipe.name}.json", card)
+        for one in (file, file.with_suffix(".json")):
             os.replace(one, folder / one.name)
     return card
 
@@ -141,9 +140,7 @@ def compare_preset(
         [_told(control) for control in controls],
         ("recipe", "policy"),
     )
-    unfinished = file.with_name(f"unfinished-{file.name}")
-    unfinished.write_text(_text(card))
-    os.replace(unfinished, file)
+    RunFolder(folder).write_json(file.name, card)
     return card
 
 
@@ -153,10 +150,6 @@ def _merged(
     """All of them, the last of those that have the same keys."""
     runs = {tuple(run[key] for key in keys): run for run in (*before, *new)}
     return list(runs.values())
-
-
-def _text(card: dict) -> str:
-    return json.dumps(card, indent=2) + "\n"
 
 
 def _check_error(model: keras.Model, test: CanvasSet, results: dict) -> None:

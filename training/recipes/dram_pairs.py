@@ -21,7 +21,7 @@ SIZE, UNITS = 100, 160
 def context() -> keras.Model:
     """From the image to the states of both LSTMs: zeros for the lower one."""
     images = keras.Input((SIZE, SIZE, 1))
-    x = keras.layers.AveragePooling2D(8)(images)
+    x = keras.layers.AveragePooling2D(8, padding="same")(images)
     x = keras.layers.Conv2D(16, 3, padding="same", activation="relu")(x)
     x = keras.layers.Conv2D(32, 3, strides=2, activation="relu")(x)
     x = keras.layers.Flatten()(x)

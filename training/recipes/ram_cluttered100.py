@@ -1,7 +1,6 @@
 """RAM on cluttered 100x100: eight glimpses of 12x12 at four scales.
 
-Mnih et al. 2014, section 4.2, with the network of `ram_cluttered60`. Sampled
-places are as many pixels apart as there, on an image that is larger.
+Mnih et al. 2014, section 4.2, with the network of `ram_cluttered60`.
 """
 
 import functools
@@ -19,5 +18,5 @@ RECIPE = Recipe(
     network=functools.partial(network, 100, num_glimpses=8, num_scales=4),
     epochs=30,
     steps_per_epoch=1000,
-    stddev=(0.12, 0.04),
+    stddev=(0.2, 0.05),
 )

@@ -1,9 +1,13 @@
 """A recurrent spatial transformer: three digits in a row, one after the other.
 
-After Soenderby et al. 2015. A convolutional network sees the whole image at an
-eighth of its size, in which digits can be found but hardly read, and starts a
-GRU. Its state places a crop, a reader reads that, the state goes on, and tells
-the digit. No label says where digits are.
+After Soenderby et al. 2015. A convolutional network sees the whole image at a
+quarter of its size, and a GRU makes three places of it, one after the other.
+Each digit is read from the crop at its place alone, by the same reader: what
+the GRU knows must go through the places. No label says where digits are.
+
+The crops start on the left, in the middle and on the right. The features of
+the localization network are scaled down, or Adam, whose steps are as large
+however small the gradient is, drives the crops away before the reader can read.
 """
 
 import keras
@@ -13,50 +17,56 @@ from keras_attention import layers, models
 from ..recipe import Recipe
 from ..rows import RowCanvas
 
-SIZE, UNITS = 100, 160
+CROP = (28, 28)
+# (scale, x, y) of each crop.
+STARTS = [0.5, -0.56, 0.0, 0.5, 0.0, 0.0, 0.5, 0.56, 0.0]
 
 
-def context() -> keras.Sequential:
-    """From the image to the first state."""
+def localization() -> keras.Sequential:
+    """From the image to the features of three places, (B, 3, 64)."""
     return keras.Sequential(
         [
-            keras.Input((SIZE, SIZE, 1)),
-            keras.layers.AveragePooling2D(8, padding="same"),
-            keras.layers.Conv2D(16, 3, padding="same", use_bias=False),
+            keras.layers.AveragePooling2D(4),
+            keras.layers.Conv2D(16, 5, padding="same", use_bias=False),
             keras.layers.BatchNormalization(),
             keras.layers.ReLU(),
-            keras.layers.Conv2D(32, 3, 2, padding="same", use_bias=False),
+            keras.layers.Conv2D(32, 5, 2, padding="same", use_bias=False),
             keras.layers.BatchNormalization(),
             keras.layers.ReLU(),
             keras.layers.Flatten(),
-            keras.layers.Dense(UNITS, "tanh"),
+            keras.layers.Dense(64, use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.RepeatVector(3),
+            keras.layers.GRU(64, return_sequences=True),
+            keras.layers.Rescaling(0.2),
         ],
-        name="context",
+        name="localization",
     )
 
 
 def network() -> models.ImageModel:
     """The network, from 100x100 images to ten scores of each digit."""
-    cell = layers.AttentionCell(
-        layers.SpatialTransformer(
-            keras.layers.Dense(64, "relu"),
-            (48, 48),
-            transform="attention",
-            localize_from="query",
-            bounds=(0.2, 0.7),
-        ),
-        keras.layers.GRUCell(UNITS),
-        network=keras.Sequential(
-            # The mean of two by two samples: what is in between counts too.
-            [keras.layers.AveragePooling2D(2), models.digit_reader()]
-        ),
-        start=context(),
+    images = keras.Input((100, 100, 1), name="image")
+    transformer = layers.SpatialTransformer(
+        localization(),
+        CROP,
+        transform="attention",
+        num_transforms=3,
+        bounds=(0.2, 0.6),
+        name="transformer",
     )
-    images = keras.Input((SIZE, SIZE, 1), name="image")
-    states = layers.RecurrentAttention(
-        cell, num_glimpses=3, return_sequences=True, name="glimpses"
-    )(images)
-    scores = keras.layers.Dense(10, dtype="float32", name="classifier")(states)
+    crops = transformer(images)  # (B, 3, 28, 28, 1)
+    transformer.regression.bias.assign(STARTS)
+    read = keras.Sequential(
+        [
+            models.digit_reader(),
+            keras.layers.Dense(10, dtype="float32", name="classifier"),
+        ],
+        name="read",
+    )
+    scores = read(keras.ops.reshape(crops, (-1, *CROP, 1)))
+    scores = keras.ops.reshape(scores, (-1, 3, 10))
     return models.ImageModel(images, scores, name="rnn_spn")
 
 

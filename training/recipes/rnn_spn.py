@@ -17,9 +17,9 @@ from keras_attention import layers, models
 from ..recipe import Recipe
 from ..rows import RowCanvas
 
-CROP = (28, 28)
+CROP = (24, 24)
 # (scale, x, y) of each crop.
-STARTS = [0.5, -0.56, 0.0, 0.5, 0.0, 0.0, 0.5, 0.56, 0.0]
+STARTS = [0.32, -0.56, 0.0, 0.32, 0.0, 0.0, 0.32, 0.56, 0.0]
 
 
 def localization() -> keras.Sequential:
@@ -53,10 +53,10 @@ def network() -> models.ImageModel:
         CROP,
         transform="attention",
         num_transforms=3,
-        bounds=(0.2, 0.6),
+        bounds=(0.2, 0.36),
         name="transformer",
     )
-    crops = transformer(images)  # (B, 3, 28, 28, 1)
+    crops = transformer(images)  # (B, 3, 24, 24, 1)
     transformer.regression.bias.assign(STARTS)
     read = keras.Sequential(
         [

@@ -58,7 +58,8 @@ class SpatialTransformer(Mechanism):
     The regression is a dense layer of its own, whose kernel is zero and whose
     bias is the identity: whatever the localization network computes, at first
     the crop is the whole image, or as much of its middle as `bounds` let it
-    be. A parameter that is NaN is that of the start.
+    be. A parameter that is NaN is that of the start. To start elsewhere,
+    assign the parameters of all crops to `regression.bias` of the built layer.
 
     What helps where it does not train: `bounds`, when crops run away to where
     nothing is seen; a `localization_gradient` of 0.1 or less, on photographs;

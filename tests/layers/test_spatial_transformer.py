@@ -160,6 +160,17 @@ def test_two_crops_start_as_halves_that_share_their_border():
     np.testing.assert_allclose(layer(IMAGES), np.stack(halves, 1), atol=1e-5)
 
 
+def test_crops_start_where_the_bias_says():
+    layer = transformer("translation", (5, 5), num_transforms=2)
+    image = PICTURE.reshape(1, 5, 5, 1)
+    layer.build(image.shape)
+    layer.regression.bias.assign([PIXEL, 0, 0, -PIXEL])
+    crops = layer(image)[0, :, ..., 0]
+    right = np.pad(PICTURE[:, 1:], [(0, 0), (0, 1)])
+    up = np.pad(PICTURE[:-1], [(1, 0), (0, 0)])
+    np.testing.assert_allclose(crops, [right, up], atol=1e-5)
+
+
 @every_transform
 @pytest.mark.parametrize("num_transforms", [1, 3])
 def test_it_tells_what_it_looked_at(transform, num_transforms):

@@ -11,6 +11,7 @@ from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
 from keras_attention.layers.mechanism import Mechanism, check_query
+from keras_attention.layers.visited import unvisited, visit
 from keras_attention.policies import scope
 from keras_attention.policies.choices import at_step
 
@@ -269,7 +270,7 @@ class AttentionCell(keras.layers.Layer):
         self._check_states("states", states)
         states, visited = self._without_visited(states)
         if visited is not None:
-            mask = _unvisited(visited, mask)
+            mask = unvisited(visited, mask)
         query = self._query(states, task)
         attended, attention = self.mechanism.attend(
             inputs, query, mask, choices
@@ -277,7 +278,7 @@ class AttentionCell(keras.layers.Layer):
         read = self._read(attended, attention)
         output, states = rnn_cell.step(self.cell, read, states)
         if visited is not None:
-            states = [*states, _visit(visited, attention["indices"])]
+            states = [*states, visit(visited, attention["indices"])]
         return output, states, {**attention, "query": query}
 
     def call(
@@ -396,15 +397,3 @@ def _flat(attended):
             f"that reads it. Received: shape={tuple(attended.shape)}"
         )
     return ops.reshape(attended, (-1, math.prod(attended.shape[1:])))
-
-
-def _unvisited(visited, mask):
-    unvisited = visited < 0.5
-    if mask is None:
-        return unvisited
-    return tf.logical_and(unvisited, tf.cast(mask, "bool"))
-
-
-def _visit(visited, indices):
-    chosen = tf.one_hot(indices, visited.shape[1], dtype=visited.dtype)
-    return tf.maximum(visited, tf.reduce_max(chosen, axis=1))

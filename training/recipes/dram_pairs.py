@@ -4,6 +4,10 @@ Two LSTMs, one above the other. The lower one reads the glimpses, and the
 classifier reads it; the upper one chooses where to look, and starts from a
 small convolutional network that sees the whole image at an eighth of its size.
 So what is coarse can lead, and can not be classified from.
+
+What reads glimpses, and the lower LSTM, start from those of the preset
+`ram_cluttered100`, which reads one digit: from random weights, 4 % of the pairs
+are right after a thousand batches, from these a third after four hundred.
 """
 
 import keras
@@ -13,7 +17,6 @@ from keras_attention import layers, models
 from ..canvases import Canvas
 from ..pairs import PairCanvas
 from ..recipe import Recipe
-from .ram_cluttered60 import what
 
 SIZE, UNITS = 100, 160
 
@@ -32,6 +35,7 @@ def context() -> keras.Model:
 
 def network() -> models.ImageClassifier:
     """The network, from 100x100 images to 55 scores."""
+    single = models.from_preset("ram_cluttered100").get_layer("glimpses").cell
     location_network = keras.Sequential(
         [
             keras.Input((UNITS,)),
@@ -41,14 +45,14 @@ def network() -> models.ImageClassifier:
     )
     cell = layers.AttentionCell(
         layers.LocationWiseHardAttention(
-            layers.GlimpseSensor(12, num_scales=3),
+            layers.GlimpseSensor(12, num_scales=4),
             location_network,
             layers.GaussianLocationPolicy(0.2),
         ),
         keras.layers.StackedRNNCells(
-            [keras.layers.LSTMCell(UNITS), keras.layers.LSTMCell(UNITS)]
+            [single.cell, keras.layers.LSTMCell(UNITS)]
         ),
-        network=layers.GlimpseNetwork(where_units=64, units=192, what=what()),
+        network=single.network,
         read_location=True,
         start=context(),
     )
@@ -64,11 +68,12 @@ def network() -> models.ImageClassifier:
 RECIPE = Recipe(
     name="dram_pairs",
     summary="Pairs of MNIST digits among 4 pieces of 8x8 on 100x100, 10 "
-    "glimpses of 12x12 at 3 scales, two LSTMs and a context network",
+    "glimpses of 12x12 at 4 scales, two LSTMs and a context network, started "
+    "from ram_cluttered100",
     source="mnist",
     canvas=PairCanvas(Canvas(size=100, num_distractors=4, distractor_size=8)),
     network=network,
-    epochs=16,
+    epochs=20,
     steps_per_epoch=1000,
     stddev=(0.2, 0.05),
 )

@@ -100,7 +100,7 @@ the pixels are those that the widest crops cover, which on small images overlap.
 MADE = """
 ## How each was made
 
-| preset | command | commit | bytes |
+| preset or control | command | commit | bytes |
 |---|---|---|---|
 """
 
@@ -122,11 +122,7 @@ def page(cards):
         for card in cards
     ]
     parts += [COST, MADE]
-    parts += [
-        f"| `{card['name']}` | `{card['command']}` | `{card['commit'][:12]}` "
-        f"| {card['num_bytes']:,} |\n"
-        for card in cards
-    ]
+    parts += [line for card in cards for line in made_rows(card)]
     return "".join(parts)
 
 
@@ -168,6 +164,18 @@ def control_rows(card):
         if run.get("policy", "mode") != "mode":
             what += f", trained with the policy `{run['policy']}`"
         yield line((name, what, f"{run['error_percent']:.2f}", *cost(run)))
+
+
+def made_rows(card):
+    """The lines of how a preset and its controls were made."""
+    yield line((f"`{card['name']}`", *made(card), f"{card['num_bytes']:,}"))
+    for control in card["controls"]:
+        yield line((f"`{control['recipe']}`", *made(control), ""))
+
+
+def made(run):
+    """The cells about what made a model."""
+    return f"`{run['command']}`", f"`{run['commit'][:12]}`"
 
 
 def cost(run):

@@ -34,6 +34,8 @@ CARD = {
             "parameters": 1,
             "images_seen": 10000,
             "training_cpu_seconds": 2,
+            "command": "keras-attention train ram_mnist --policy center",
+            "commit": "fedcba9876543210",
         }
     ],
 }
@@ -65,6 +67,12 @@ def test_a_row_tells_the_mean_of_the_seeds_beside_the_paper(script):
     row = script.row(CARD)
     assert "| **1.50 (1.00 to 2.00)** | RAM, 6 glimpses: 1.12 | 0.85 |" in row
     assert "| 6 | 384 | 364,334 | 3.84 million | 1,700 s |" in row
+
+
+def test_a_control_tells_how_it_was_made_as_its_preset_does(script):
+    preset, control = script.made_rows(CARD)
+    assert "train ram_mnist --seed 0` | `0123456789ab` | 1,234,567 |" in preset
+    assert "--policy center` | `fedcba987654` |  |" in control
 
 
 def test_controls_stand_beside_their_preset(script):

@@ -187,6 +187,8 @@ def _command(config: dict, epochs: int) -> str:
     command += str(config["seed"])
     if config["epochs"] != epochs:
         command += f" --epochs {config['epochs']}"
+    if config.get("policy"):
+        command += f" --policy {config['policy']}"
     return command
 
 
@@ -207,8 +209,13 @@ def _other_seed(path: str | Path, card: dict) -> dict:
 
 
 def _told(path: str | Path) -> dict:
-    results = RunFolder(path).results()
-    return {name: results[name] for name in TOLD if name in results}
+    run = RunFolder(path)
+    config, results = run.config(), run.results()
+    return {
+        **{name: results[name] for name in TOLD if name in results},
+        "command": _command(config, recipes.get(config["recipe"]).epochs),
+        "commit": config.get("commit"),
+    }
 
 
 def _elsewhere(model: keras.Model, recipe: Recipe, test: CanvasSet) -> dict:

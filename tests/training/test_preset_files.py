@@ -146,6 +146,11 @@ def test_runs_of_other_seeds_and_controls_stand_beside(
     assert [one["seed"] for one in card["other_seeds"]] == [4, 9]
     assert "error_percent" in card["other_seeds"][0]
     assert [one["policy"] for one in card["controls"]] == ["random", "center"]
+    assert card["controls"][1]["command"] == (
+        "keras-attention train tiny --seed 0 --epochs 1 --policy center"
+    )
+    config = json.loads((other_runs / "center/config.json").read_text())
+    assert card["controls"][1]["commit"] == config["commit"]
     assert (
         card["controls"][1]["error_percent"]
         == (training.evaluate_run(other_runs / "center")["error_percent"])

@@ -7,11 +7,13 @@ each are the same on every machine.
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 SOURCES = ("mnist", "digits")
+SPLITS = ("train", "validation", "test")
 
 # Versioned, because the version fixes the order of the digits.
 MNIST = "mnist:3.0.1"
@@ -58,9 +60,11 @@ class Digits:
 
 
 def load_digits(
-    source: str = "mnist", data_dir: str | None = None
+    source: str = "mnist",
+    data_dir: str | None = None,
+    splits: Sequence[str] = SPLITS,
 ) -> dict[str, Digits]:
-    """Loads the source digits of all splits.
+    """Loads the source digits of all splits, or of some.
 
     Args:
         source: `"mnist"` (28x28; 55,000 / 5,000 / 10,000 digits, through
@@ -69,36 +73,47 @@ def load_digits(
         data_dir: Where TensorFlow Datasets keeps its data; by default the
             environment's `TFDS_DATA_DIR`, or TFDS's own default. Not used by
             `"digits"`.
+        splits: Which of `"train"`, `"validation"` and `"test"`. MNIST's test
+            digits alone are there in a sixth of the time.
 
     Returns:
-        A dict of `Digits` with keys `"train"`, `"validation"`, `"test"`.
+        A dict of `Digits`, by split.
 
     Raises:
-        ValueError: If the source is unknown, or its data is damaged.
+        ValueError: If the source or a split is unknown, or the data damaged.
         FileNotFoundError: If MNIST is not there and cannot be downloaded.
     """
+    if source not in SOURCES:
+        raise ValueError(
+            f"`source` must be one of {SOURCES}. Received: source={source!r}"
+        )
+    if not set(splits) <= set(SPLITS):
+        raise ValueError(
+            f"`splits` must be of {SPLITS}. Received: splits={splits!r}"
+        )
     if source == "mnist":
-        return _mnist(data_dir)
-    if source == "digits":
-        return _scikit_learn_digits()
-    raise ValueError(
-        f"`source` must be one of {SOURCES}. Received: source={source!r}"
-    )
+        loaded = _mnist(data_dir, splits)
+    else:
+        loaded = _scikit_learn_digits()
+    return {split: loaded[split] for split in splits}
 
 
-def _mnist(data_dir: str | None) -> dict[str, Digits]:
-    """The test split is MNIST's own, validation the last 5,000 of train."""
+def _mnist(data_dir: str | None, splits: Sequence[str]) -> dict[str, Digits]:
+    """The test split is MNIST's own, validation the last 5,000 of train.
+
+    What none of the splits asked for needs is not read.
+    """
     builder = _prepared_mnist(data_dir)
-    images, labels = _read_mnist(builder, "train")
-    return {
-        "train": Digits(
-            images[:-MNIST_NUM_VALIDATION], labels[:-MNIST_NUM_VALIDATION]
-        ),
-        "validation": Digits(
-            images[-MNIST_NUM_VALIDATION:], labels[-MNIST_NUM_VALIDATION:]
-        ),
-        "test": Digits(*_read_mnist(builder, "test")),
-    }
+    loaded = {}
+    if "test" in splits:
+        loaded["test"] = Digits(*_read_mnist(builder, "test"))
+    if {"train", "validation"} & set(splits):
+        images, labels = _read_mnist(builder, "train")
+        last = slice(-MNIST_NUM_VALIDATION, None)
+        first = slice(-MNIST_NUM_VALIDATION)
+        loaded["train"] = Digits(images[first], labels[first])
+        loaded["validation"] = Digits(images[last], labels[last])
+    return loaded
 
 
 def _prepared_mnist(data_dir: str | None):

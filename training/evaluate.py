@@ -177,7 +177,7 @@ def evaluate_run(
 
 def load_test_set(recipe: Recipe, data_dir: str | None = None) -> CanvasSet:
     """The test set of a recipe, the same on every machine."""
-    digits = load_digits(recipe.source, data_dir)
+    digits = load_digits(recipe.source, data_dir, ("test",))
     return held_out_set(recipe, digits, "test")
 
 

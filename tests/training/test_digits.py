@@ -161,7 +161,23 @@ def test_mnist_of_a_wrong_size_is_called_damaged(tmp_path, monkeypatch):
         digits.load_digits("mnist")
 
 
+def test_only_what_is_asked_for_is_read(tmp_path, monkeypatch):
+    builder = FakeBuilder(tmp_path, num_train=3)  # which may not be read
+    builder.download_and_prepare()
+    monkeypatch.setattr(tfds, "builder", lambda *_, **__: builder)
+    splits = digits.load_digits("mnist", splits=("test",))
+    assert set(splits) == {"test"}
+    assert len(splits["test"].labels) == 10_000
+    assert set(digits.load_digits("digits", splits=("train",))) == {"train"}
+
+
 # What goes wrong.
+
+
+def test_an_unknown_split_is_named_beside_the_known_ones():
+    with pytest.raises(ValueError, match="splits=\\('tests',\\)") as caught:
+        digits.load_digits("digits", splits=("tests",))
+    assert "('train', 'validation', 'test')" in str(caught.value)
 
 
 def test_missing_mnist_without_network_says_what_to_do(tmp_path, offline):

@@ -17,6 +17,12 @@ FOLDER = Path(__file__).parents[1] / "docs/presets"
 
 # Rows and columns of the items, where these are pieces of the image.
 ITEM_GRIDS = {"item_hard_mnist": (4, 4)}
+# What labels stand for, where it is not a digit or a number: see `PairCanvas`.
+LABELS = {
+    "dram_pairs": [
+        f"{low} and {high}" for high in range(10) for low in range(high + 1)
+    ]
+}
 
 
 def picture(name, data_dir=None):
@@ -30,11 +36,19 @@ def picture(name, data_dir=None):
     figure = plots.attention(
         trained.model,
         test.images[shown],
-        titles=[f"{labels[i]} is read as {found[i]}" for i in shown],
+        titles=[
+            f"{told(name, labels[i])} is read as {told(name, found[i])}"
+            for i in shown
+        ],
         boxes=test.boxes[shown],
         item_grid=ITEM_GRIDS.get(name),
     )
     return plots.png(figure)
+
+
+def told(name, label):
+    """What a label of a preset stands for."""
+    return LABELS[name][label] if name in LABELS else label
 
 
 def main(arguments=None):

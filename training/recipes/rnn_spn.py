@@ -77,6 +77,6 @@ RECIPE = Recipe(
     source="mnist",
     canvas=RowCanvas(),
     network=network,
-    epochs=24,
+    epochs=36,
     steps_per_epoch=430,
 )

@@ -95,11 +95,7 @@ def diagnose(
         ValueError: If the model has no attention, or the data set is not as
             it should be.
     """
-    if not 0 < threshold <= 1:
-        raise ValueError(
-            "`threshold` must lie above 0 and up to 1. "
-            f"Received: threshold={threshold}"
-        )
+    _check_threshold(threshold)
     examples = read_examples(dataset)
     generator = np.random.default_rng(seed)
     stepwise, why_not = stepwise_model(model)
@@ -164,6 +160,14 @@ def _noise_of_its_own(model: keras.Model, seed: int) -> Iterator[None]:
     finally:
         for state, value in zip(states, before, strict=True):
             state.assign(value)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 < threshold <= 1:
+        raise ValueError(
+            "`threshold` must lie above 0 and up to 1. "
+            f"Received: threshold={threshold}"
+        )
 
 
 def _check_labels(labels: np.ndarray, num_classes: int) -> None:

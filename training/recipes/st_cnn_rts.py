@@ -22,6 +22,6 @@ RECIPE = Recipe(
     source="mnist",
     canvas=TurnedCanvas(size=42, max_degrees=45.0, scales=(0.7, 1.2)),
     network=network,
-    epochs=36,
+    epochs=72,
     steps_per_epoch=430,
 )

@@ -5,7 +5,7 @@ The sets R, RTS, P and E of the spatial transformer paper (Jaderberg et al.
 
     R     TurnedCanvas(28, max_degrees=90)
     RTS   TurnedCanvas(42, max_degrees=45, scales=(0.7, 1.2))
-    P     StretchedCanvas(28, scales=(0.75, 1.0), corner_stddev=5.0)
+    P     StretchedCanvas(28, scales=(0.75, 1.0), corner_stddev=5 / sqrt(2))
     E     BentCanvas(28, scales=(0.75, 1.0), point_stddev=1.5)
 
 All that is random is uniform, but the moves of corners and control points,
@@ -156,14 +156,16 @@ class StretchedCanvas(_WarpedCanvas):
         scales: Lowest and highest scale.
         corner_stddev: Of how far from its place each corner of the canvas
             comes from, along x and along y, in pixels of the digit. (The
-            paper does not say which way corners move. Moved the other way,
-            with 5 pixels, 3 % of the digits shrink to where no one can read
-            them.)
+            paper moves each by an amount of 5 pixels: read here as the
+            distance, root mean square. With 5 pixels along each axis, 2 % of
+            the digits are drawn out to rays or leave the canvas. It does not
+            say which way corners move: moved the other way, more digits
+            shrink to where no one can read them.)
     """
 
     size: int = 28
     scales: tuple[float, float] = (0.75, 1.0)
-    corner_stddev: float = 5.0
+    corner_stddev: float = 5 / math.sqrt(2)
 
     def __post_init__(self):
         """Checks what can be known without the digits."""

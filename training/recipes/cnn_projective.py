@@ -1,4 +1,7 @@
-"""A plain convolutional network on P: beside `st_cnn_projective`."""
+"""A plain convolutional network on P: beside `st_cnn_projective`.
+
+It takes four fifths of the time, so it sees a quarter more images.
+"""
 
 from dataclasses import replace
 
@@ -9,4 +12,5 @@ RECIPE = replace(
     name="cnn_projective",
     summary="The canvases of st_cnn_projective, a plain convolutional network",
     network=cnn_rotated.network,
+    epochs=45,
 )

@@ -49,7 +49,7 @@ all.
   work, which makes them longer.
 - All recipes: Adam, cosine decay of the learning rate, new canvases made on
   the fly, no augmentation beyond the task's own.
-- The paper of `st_cnn_projective` moves each corner "by an amount" of 5 pixels:
+- The paper of `st_cnn_projective` moves corners by about 5 pixels at random:
   here that is the distance, root mean square. With 5 pixels along x and as many
   along y, where 2 % of the digits are drawn out to rays or leave the image, the
   same network, trained and tested on those, was at 1.38 % (at commit

@@ -51,9 +51,9 @@ all.
   the fly, no augmentation beyond the task's own.
 - The paper of `st_cnn_projective` moves corners by about 5 pixels at random:
   here that is the distance, root mean square. With 5 pixels along x and as many
-  along y, where 2 % of the digits are drawn out to rays or leave the image, the
-  same network, trained and tested on those, was at 1.38 % (at commit
-  `bd6e61b22a2d`). Which of the two the paper has is not known.
+  along y, where some digits are drawn out to rays or leave the image, the same
+  network, trained and tested on those by the same command at the commit
+  `bd6e61b22a2d`, was at 1.38 %. Which of the two the paper has is not known.
 
 """
 HEADER = (

@@ -157,10 +157,10 @@ class StretchedCanvas(_WarpedCanvas):
         corner_stddev: Of how far from its place each corner of the canvas
             comes from, along x and along y, in pixels of the digit. (The
             paper moves each by an amount of 5 pixels: read here as the
-            distance, root mean square. With 5 pixels along each axis, 2 % of
-            the digits are drawn out to rays or leave the canvas. It does not
-            say which way corners move: moved the other way, more digits
-            shrink to where no one can read them.)
+            distance, root mean square. With 5 pixels along each axis, some
+            digits are drawn out to rays or leave the canvas. It does not say
+            which way corners move: moved the other way, more digits shrink to
+            where no one can read them.)
     """
 
     size: int = 28

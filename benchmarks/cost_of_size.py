@@ -26,7 +26,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from keras_attention import models
-from keras_attention.training.recipes import cnn_cluttered, ram_cluttered60
+from keras_attention.training.recipes import cnn_cluttered, ram_cluttered100
 
 PICTURE = pathlib.Path(__file__).parents[1] / "docs/cost.png"
 SIDES = (100, 200, 500, 1000, 2000)
@@ -36,7 +36,7 @@ NUM_ROUNDS, NUM_CALLS = 7, 10
 
 def glimpses(side):
     """The trained network, for images of another size."""
-    model = ram_cluttered60.network(side, NUM_GLIMPSES, NUM_SCALES)
+    model = ram_cluttered100.network(side)
     if PRESET in models.preset_names():
         model.set_weights(models.from_preset(PRESET).get_weights())
     return model

@@ -1,13 +1,23 @@
 """RAM on cluttered 100x100: eight glimpses of 12x12 at four scales.
 
-Mnih et al. 2014, section 4.2, with the network of `ram_cluttered60`.
+Mnih et al. 2014, section 4.2, with the network of `ram_cluttered60`, twice as
+wide: with that as it is, as many errors are made on training digits as on
+others.
 """
 
-import functools
+from keras_attention import models
 
 from ..canvases import Canvas
 from ..recipe import Recipe
-from .ram_cluttered60 import network
+from . import ram_cluttered60
+
+
+def network(size: int = 100) -> models.ImageClassifier:
+    """The network, from square images to ten scores."""
+    return ram_cluttered60.network(
+        size, num_glimpses=8, num_scales=4, filters=32, units=256
+    )
+
 
 RECIPE = Recipe(
     name="ram_cluttered100",
@@ -15,7 +25,7 @@ RECIPE = Recipe(
     "scales",
     source="mnist",
     canvas=Canvas(size=100, num_distractors=8, distractor_size=8),
-    network=functools.partial(network, 100, num_glimpses=8, num_scales=4),
+    network=network,
     epochs=30,
     steps_per_epoch=1000,
     stddev=(0.2, 0.05),

@@ -14,13 +14,15 @@ from ..canvases import Canvas
 from ..recipe import Recipe
 
 
-def what() -> keras.Sequential:
+def what(filters: int) -> keras.Sequential:
     """What reads a glimpse, whatever its place."""
     return keras.Sequential(
         [
-            keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
             keras.layers.MaxPooling2D(),
-            keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(
+                2 * filters, 3, padding="same", activation="relu"
+            ),
             keras.layers.MaxPooling2D(),
             keras.layers.Flatten(),
         ],
@@ -29,7 +31,11 @@ def what() -> keras.Sequential:
 
 
 def network(
-    size: int = 60, num_glimpses: int = 6, num_scales: int = 3
+    size: int = 60,
+    num_glimpses: int = 6,
+    num_scales: int = 3,
+    filters: int = 16,
+    units: int = 160,
 ) -> models.ImageClassifier:
     """The network, from square images to ten scores."""
     return models.ram(
@@ -37,13 +43,13 @@ def network(
         num_glimpses=num_glimpses,
         glimpse_size=12,
         num_scales=num_scales,
-        core=keras.layers.LSTMCell(160),
+        core=keras.layers.LSTMCell(units),
         glimpse_network=layers.GlimpseNetwork(
-            where_units=64, units=192, what=what()
+            where_units=64, units=192, what=what(filters)
         ),
         location_network=keras.Sequential(
             [
-                keras.Input((160,)),
+                keras.Input((units,)),
                 keras.layers.Dense(128, "relu"),
                 keras.layers.Dense(2, "tanh", kernel_initializer="zeros"),
             ]

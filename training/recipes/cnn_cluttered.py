@@ -14,15 +14,17 @@ from keras_attention import models
 from . import st_cnn_cluttered
 
 
-def network(size: int = 60, units: int = 96) -> models.ImageModel:
-    """The network, from square images to ten scores."""
-    images = keras.Input((size, size, 1), name="image")
+def network(
+    size: int = 60, units: int = 96, num_classes: int = 10, channels: int = 1
+) -> models.ImageModel:
+    """The network, from square images to the scores of the classes."""
+    images = keras.Input((size, size, channels), name="image")
     x = keras.layers.Conv2D(16, 3, padding="same", use_bias=False)(images)
     x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.BatchNormalization()(x)
     x = keras.layers.ReLU()(x)
     features = models.digit_reader(units)(x)
-    scores = keras.layers.Dense(10, dtype="float32", name="classifier")
+    scores = keras.layers.Dense(num_classes, dtype="float32", name="classifier")
     return models.ImageModel(images, scores(features), name="cnn")
 
 

@@ -21,6 +21,6 @@ RECIPE = replace(
     name="cnn_cluttered60",
     summary="The canvases of ram_cluttered60, a plain convolutional network",
     network=network,
-    epochs=13,
+    epochs=18,
     stddev=None,
 )

@@ -1,4 +1,7 @@
-"""A plain convolutional network on E: beside `st_cnn_elastic`."""
+"""A plain convolutional network on E: beside `st_cnn_elastic`.
+
+It takes two thirds of the time, so it sees half again as many images.
+"""
 
 from dataclasses import replace
 
@@ -9,4 +12,5 @@ RECIPE = replace(
     name="cnn_elastic",
     summary="The canvases of st_cnn_elastic, a plain convolutional network",
     network=cnn_rotated.network,
+    epochs=53,
 )

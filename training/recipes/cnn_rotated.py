@@ -1,6 +1,7 @@
 """A plain convolutional network on R: beside `st_cnn_rotated`.
 
 The transformer's reader on the whole image, with as many parameters as both.
+It takes three quarters of the time, so it sees a third more images.
 """
 
 from dataclasses import replace
@@ -25,4 +26,5 @@ RECIPE = replace(
     name="cnn_rotated",
     summary="The canvases of st_cnn_rotated, a plain convolutional network",
     network=network,
+    epochs=52,
 )

@@ -1,4 +1,7 @@
-"""A plain convolutional network on RTS: beside `st_cnn_rts`."""
+"""A plain convolutional network on RTS: beside `st_cnn_rts`.
+
+It takes five sixths of the time, so it sees more images.
+"""
 
 from dataclasses import replace
 
@@ -17,4 +20,5 @@ RECIPE = replace(
     name="cnn_rts",
     summary="The canvases of st_cnn_rts, a plain convolutional network",
     network=network,
+    epochs=87,
 )

@@ -6,8 +6,8 @@ small convolutional network that sees the whole image at an eighth of its size.
 So what is coarse can lead, and can not be classified from.
 
 What reads glimpses, and the lower LSTM, start from those of the preset
-`ram_cluttered100`, which reads one digit: from random weights, 6 % of the pairs
-are right after a thousand batches, from these over half after five hundred.
+`ram_cluttered100`, which reads one digit: from random weights, pairs are hardly
+learned in a thousand batches.
 """
 
 import keras

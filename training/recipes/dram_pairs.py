@@ -73,7 +73,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=PairCanvas(Canvas(size=100, num_distractors=4, distractor_size=8)),
     network=network,
-    epochs=20,
+    epochs=38,
     steps_per_epoch=1000,
     stddev=(0.2, 0.05),
 )

@@ -17,12 +17,6 @@ FOLDER = Path(__file__).parents[1] / "docs/presets"
 
 # Rows and columns of the items, where these are pieces of the image.
 ITEM_GRIDS = {"item_hard_mnist": (4, 4)}
-# What labels stand for, where it is not a digit or a number: see `PairCanvas`.
-LABELS = {
-    "dram_pairs": [
-        f"{low} and {high}" for high in range(10) for low in range(high + 1)
-    ]
-}
 
 
 def picture(name, data_dir=None):
@@ -32,12 +26,13 @@ def picture(name, data_dir=None):
     found = trained.model.predict(test.images[:2000], verbose=0).argmax(-1)
     labels = test.labels[: len(found)]
     wrong = (found != labels).reshape(len(found), -1).any(axis=1)
+    names = trained.recipe.canvas.class_names
     shown = np.array([np.argmin(wrong), np.argmax(wrong)])
     figure = plots.attention(
         trained.model,
         test.images[shown],
         titles=[
-            f"{told(name, labels[i])} is read as {told(name, found[i])}"
+            f"{told(labels[i], names)} is read as {told(found[i], names)}"
             for i in shown
         ],
         boxes=test.boxes[shown],
@@ -46,9 +41,9 @@ def picture(name, data_dir=None):
     return plots.png(figure)
 
 
-def told(name, label):
-    """What a label of a preset stands for."""
-    return LABELS[name][label] if name in LABELS else label
+def told(label, names):
+    """What a label stands for, or several, one after the other."""
+    return " ".join(names[one] for one in np.atleast_1d(label))
 
 
 def main(arguments=None):

@@ -23,11 +23,11 @@ class AnyCanvas(Protocol):
 
     Attributes:
         size: Height and width of the images.
-        num_classes: Number of classes of the labels.
+        class_names: What the labels 0, 1, ... stand for.
     """
 
     size: int
-    num_classes: int
+    class_names: tuple[str, ...]
 
     def check(self, digits_images: tf.Tensor) -> None:
         """Raises `ValueError` where these digits cannot be put on it."""

@@ -22,6 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+# Names of the classes where a label is a digit.
+DIGITS = tuple("0123456789")
+
 
 @dataclass(frozen=True)
 class Canvas:
@@ -53,9 +56,9 @@ class Canvas:
                 )
 
     @property
-    def num_classes(self) -> int:
-        """Number of classes of the labels."""
-        return 10
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels stand for."""
+        return DIGITS
 
     def check(self, digits_images: tf.Tensor) -> None:
         """As of `canvas_sets.AnyCanvas`."""

@@ -27,7 +27,9 @@ class PairCanvas(SideBySide):
 
     canvas: Canvas = field(default_factory=lambda: Canvas(100))
 
-    num_classes = 55  # pairs of ten digits
+    class_names = tuple(
+        f"{low} and {high}" for high in range(10) for low in range(high + 1)
+    )
 
     def make(
         self,

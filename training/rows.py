@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from .canvases import Canvas, added, below, distractors, ink_boxes, placed
+from .canvases import (
+    DIGITS,
+    Canvas,
+    added,
+    below,
+    distractors,
+    ink_boxes,
+    placed,
+)
 from .several import SideBySide, another, box_of_both
 
 
@@ -24,7 +32,7 @@ class RowCanvas(SideBySide):
 
     canvas: Canvas = field(default_factory=lambda: Canvas(100, 8, 9))
 
-    num_classes = 10
+    class_names = DIGITS
 
     def make(
         self,

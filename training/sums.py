@@ -23,7 +23,7 @@ class SumCanvas(SeveralDigits):
 
     canvas: TurnedCanvas = field(default_factory=TurnedCanvas)
 
-    num_classes = 19  # sums from 0 to 18
+    class_names = tuple(str(total) for total in range(19))
 
     def make(
         self,

@@ -25,7 +25,7 @@ import tensorflow as tf
 from keras_attention import ops
 from keras_attention.ops.thin_plate_spline import control_points
 
-from .canvases import check_digits, ink_boxes
+from .canvases import DIGITS, check_digits, ink_boxes
 
 # Along each axis, of the paper's spline.
 NUM_CONTROL_POINTS = 4
@@ -34,7 +34,7 @@ NUM_CONTROL_POINTS = 4
 class _WarpedCanvas:
     """What warped canvases share: all but where pixels come from."""
 
-    num_classes = 10
+    class_names = DIGITS
 
     def check(self, digits_images: tf.Tensor) -> None:
         """As of `canvas_sets.AnyCanvas`."""

@@ -55,6 +55,7 @@ def export_source(
         model,
         out,
         examples=compared,
+        labels=found.class_names,
         image_spec=_image_spec(model, shape, dtype),
         metadata={
             **found.facts,

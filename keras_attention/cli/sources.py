@@ -28,6 +28,13 @@ class Source:
     data_dir: str | None
     facts: dict
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Of its classes; None where no recipe is known."""
+        if self.recipe is None:
+            return None
+        return recipes.get(self.recipe).canvas.class_names
+
     def test_set(self) -> training.CanvasSet:
         """The test set of its recipe.
 

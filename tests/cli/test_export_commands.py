@@ -32,14 +32,15 @@ def test_an_export_can_look_until_it_is_sure(
     exports = []
 
     def record(model, out, **arguments):
-        exports.append((model, arguments["metadata"]))
+        exports.append((model, arguments["metadata"], arguments["labels"]))
         return EXPORTED
 
     monkeypatch.setattr(export, "export_model", record)
     answer("export", run, "--out", tmp_path / "out", "--threshold", 0.7)
-    ((model, metadata),) = exports
+    ((model, metadata, labels),) = exports
     assert model.get_layer("glimpses").threshold == 0.7
     assert metadata["threshold"] == 0.7
+    assert labels == tuple("0123456789")
     said = refusal("export", run, "--out", tmp_path, "--threshold", 0)
     assert "threshold=0.0" in said
 

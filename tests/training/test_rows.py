@@ -81,7 +81,7 @@ def test_sets_have_three_labels_an_image(split):
     fixed = canvas_sets.fixed_set(split, canvas, 0)
     assert fixed.images.shape == (400, 48, 48, 1)
     assert fixed.labels.shape == (400, 3)
-    assert set(fixed.labels.ravel()) == set(range(canvas.num_classes))
+    assert set(fixed.labels.ravel()) == set(range(len(canvas.class_names)))
     batches = canvas_sets.training_dataset(split, canvas, 6, 0)
     assert batches.element_spec["label"].shape == (6, 3)
 

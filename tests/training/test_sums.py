@@ -41,7 +41,7 @@ def test_batches_and_fixed_sets_have_two_channels(split):
     canvas = SumCanvas(TurnedCanvas(20))
     fixed = canvas_sets.fixed_set(split, canvas, 0)
     assert fixed.images.shape == (400, 20, 20, 2)
-    assert fixed.labels.max() <= canvas.num_classes - 1
+    assert fixed.labels.max() <= len(canvas.class_names) - 1
     batches = canvas_sets.training_dataset(split, canvas, 6, 0)
     assert batches.element_spec["image"].shape == (6, 20, 20, 2)
     assert batches.element_spec["label"].shape == (6,)

@@ -41,6 +41,8 @@ class Canvas:
     num_distractors: int = 0
     distractor_size: int = 8
 
+    class_names = DIGITS
+
     def __post_init__(self):
         """Checks what can be known without the digits."""
         for name, least in (
@@ -54,11 +56,6 @@ class Canvas:
                     f"`{name}` must be an integer of at least {least}. "
                     f"Received: {name}={value!r}"
                 )
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """What the labels stand for."""
-        return DIGITS
 
     def check(self, digits_images: tf.Tensor) -> None:
         """As of `canvas_sets.AnyCanvas`."""

@@ -1,6 +1,7 @@
 """MNIST as 16 patches, all of which are read at once.
 
-What `item_hard_mnist` is compared with: no attention.
+What `item_hard_mnist` is compared with: no attention. Trained for as many
+epochs, in less time: it has all training digits right after half of them.
 """
 
 from dataclasses import replace

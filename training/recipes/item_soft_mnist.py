@@ -1,7 +1,8 @@
 """Soft attention over items: MNIST as 16 patches, four weighted means.
 
 What `item_hard_mnist` is compared with: every look reads all patches, each as
-much as its weight.
+much as its weight. Trained for as many epochs, in less time: it has all
+training digits right before their end.
 """
 
 from dataclasses import replace

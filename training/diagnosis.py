@@ -13,7 +13,7 @@ or not; the answer was right, or wrong. What follows from the figures is in
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,7 @@ def diagnose(
     *,
     threshold: float = 0.5,
     num_averaged: int = 0,
+    class_names: Sequence[str] | None = None,
     seed: int = 0,
     **looking: Any,
 ) -> Diagnosis:
@@ -84,6 +85,8 @@ def diagnose(
             in view, see `training.views`.
         num_averaged: Of how many samples of hard attention the probabilities
             are averaged as a further policy; 0 for none.
+        class_names: What the labels 0, 1, ... stand for, for the sentences and
+            the page; by default they tell the labels.
         seed: Of sampled and random places, and of the bootstrap.
         **looking: `layer`, `item_grid`, `glimpse_size` and `batch_size`, as
             of `training.looking.look`.
@@ -92,8 +95,8 @@ def diagnose(
         A dict, see `docs/diagnosis.md`. All errors are in percent.
 
     Raises:
-        ValueError: If the model has no attention, or the data set is not as
-            it should be.
+        ValueError: If the model has no attention, the data set is not as it
+            should be, or there is not a name for each class.
     """
     _check_threshold(threshold)
     examples = read_examples(dataset)
@@ -103,7 +106,9 @@ def diagnose(
     with _noise_of_its_own(model, seed):
         with keras_attention.policy("mode"):
             learned = look(stepwise, examples.images, **looking)
-        _check_labels(examples.labels, learned.final_scores.shape[1])
+        num_classes = learned.final_scores.shape[1]
+        _check_labels(examples.labels, num_classes)
+        class_names = _class_names(class_names, num_classes)
         objects = _objects(examples, learned, notes)
         runs = look_elsewhere(
             stepwise, examples.images, learned, objects, generator, looking
@@ -124,7 +129,8 @@ def diagnose(
         "kind": learned.kind,
         "hard": is_hard(learned),
         "num_images": len(labels),
-        "num_classes": learned.final_scores.shape[1],
+        "num_classes": num_classes,
+        "class_names": class_names,
         "num_steps": learned.num_steps,
         "threshold": threshold,
         **_of_errors(wrong, runs, labels, generator),
@@ -134,9 +140,7 @@ def diagnose(
         "notes": notes,
     }
     hits = figures.pop("hits")
-    figures["classes"] = _classes(
-        labels, wrong["learned"], hits, figures["num_classes"]
-    )
+    figures["classes"] = _classes(labels, wrong["learned"], hits, num_classes)
     worst = _worst(examples, learned, objects, wrong["learned"], hits)
     figures["examples"] = {
         name: one.indices.tolist() for name, one in worst.items()
@@ -176,6 +180,19 @@ def _check_labels(labels: np.ndarray, num_classes: int) -> None:
             f"`labels` must lie in 0 .. {num_classes - 1}, the classes that "
             f"the model scores. Received: {labels.min()} .. {labels.max()}"
         )
+
+
+def _class_names(
+    class_names: Sequence[str] | None, num_classes: int
+) -> list[str]:
+    if class_names is None:
+        return [str(label) for label in range(num_classes)]
+    if len(class_names) != num_classes:
+        raise ValueError(
+            f"`class_names` must hold {num_classes} names, one for each class "
+            f"that the model scores. Received: {len(class_names)} names"
+        )
+    return [str(name) for name in class_names]
 
 
 def _objects(

@@ -57,13 +57,16 @@ def _page(diagnosis: dict) -> str:
         f"Where {diagnosis['model']} fails",
         diagnosis["verdict"]["sentence"],
         _figures(diagnosis),
-        [(CELL_NAMES[name], _picture(one)) for name, one in worst.items()],
+        [
+            (CELL_NAMES[name], _picture(one, diagnosis["class_names"]))
+            for name, one in worst.items()
+        ],
         [
             _advice(diagnosis),
             _table(diagnosis),
             _bars(diagnosis["policies"]),
             _curves(diagnosis["policies"]),
-            _classes(diagnosis["classes"]),
+            _classes(diagnosis["classes"], diagnosis["class_names"]),
             _rules(diagnosis["threshold"]),
         ],
     )
@@ -122,7 +125,7 @@ def _table(diagnosis: dict) -> str:
     )
 
 
-def _classes(classes: list[dict]) -> str:
+def _classes(classes: list[dict], names: Sequence[str]) -> str:
     known = [row for row in classes if row["images"]]
     known.sort(key=lambda row: -row["error_percent"])
     cells = [name for name in CELLS if name in known[0]]
@@ -134,7 +137,7 @@ def _classes(classes: list[dict]) -> str:
     ]
     rows = [
         [
-            row["class"],
+            html.escape(names[row["class"]]),
             row["images"],
             f"{row['error_percent']:.1f} %",
             *(row[name] for name in cells),
@@ -262,10 +265,10 @@ def _rules(threshold: float) -> str:
     )
 
 
-def _picture(worst: Worst) -> bytes:
+def _picture(worst: Worst, names: Sequence[str]) -> bytes:
     answers = worst.looked.final_scores.argmax(axis=-1)
     titles = [
-        f"image {index}: a {label}, read as {answer}"
+        f"image {index}: {names[label]}, read as {names[answer]}"
         for index, label, answer in zip(
             worst.indices, worst.labels, answers, strict=True
         )

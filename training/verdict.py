@@ -252,7 +252,9 @@ def _what(figures: dict, finding: str) -> str:
     """What the verdict says to do."""
     if finding == "confused":
         confused = figures["confused"]
-        first, second = confused["classes"]
+        first, second = (
+            figures["class_names"][label] for label in confused["classes"]
+        )
         return (
             f"work on the recogniser, {confused['errors']} of "
             f"{confused['of_errors']} errors in reading take the classes "

@@ -129,7 +129,10 @@ def diagnose_file(
     """
     found = load_source(file, recipe, data_dir)
     diagnosis = training.diagnose(
-        found.model, found.test_set(), num_averaged=num_averaged
+        found.model,
+        found.test_set(),
+        num_averaged=num_averaged,
+        class_names=found.class_names,
     )
     if out is not None:
         training.write_diagnosis(diagnosis, out)

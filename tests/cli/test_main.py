@@ -116,14 +116,14 @@ def test_diagnose_takes_a_keras_file_and_a_recipe(
     file = run / "model.keras"
     assert "--recipe" in refusal("diagnose", file)
 
-    def tell(model, test, num_averaged):
-        found = training.evaluate(model, test, verbose=0)
-        return {**found, "num_averaged": num_averaged}
+    def tell(model, test, **options):
+        return {**training.evaluate(model, test, verbose=0), **options}
 
     monkeypatch.setattr(training, "diagnose", tell)
     found = answer("diagnose", file, "--recipe", "tiny", "--averaged", 2)
     assert found["error_percent"] == trained[1]["error_percent"]
     assert found["num_averaged"] == 2
+    assert found["class_names"] == list("0123456789")
     (run / "damaged.keras").write_bytes(b"no model")
     assert "damaged" in refusal(
         "diagnose", run / "damaged.keras", "--recipe", "tiny"

@@ -26,7 +26,7 @@ def diagnosis():
         "labels": np.arange(30) % 2,  # none of the class 2
         "boxes": np.tile([[-0.5, -0.5, 0.5, 0.5]], (30, 1)),
     }
-    yield training.diagnose(model, data)
+    yield training.diagnose(model, data, class_names=("<ant>", "bee", "cat"))
     tf.config.run_functions_eagerly(False)
 
 
@@ -61,6 +61,7 @@ def test_the_page_says_and_shows_it_all(diagnosis, written):
     row = f"<td>in view</td><td>{table['hit_right']}</td><td>"
     assert f"{row}{table['hit_wrong']}</td>" in page
     assert "<h1>Where a&lt;b fails</h1>" in page
+    assert page.count("<td>&lt;ant&gt;</td><td>15</td>") == 1
 
 
 def test_the_page_needs_nothing_else(written):

@@ -29,6 +29,7 @@ FIGURES = {
     "kind": "glimpses",
     "num_images": 1000,
     "num_classes": 4,
+    "class_names": ["ant", "bee", "cat", "dog"],
     "policies": {
         "learned": policy(20.0),
         "random": policy(60.0),
@@ -121,7 +122,9 @@ def test_two_classes_are_confused_where_they_make_half_of_the_errors():
 
     finding, sentence, _ = judged(oracle=20.0, confused=confused(100))
     assert finding == "confused"
-    assert "100 of 200 errors in reading take the classes 1 and 2" in sentence
+    assert (
+        "100 of 200 errors in reading take the classes bee and cat" in sentence
+    )
     assert judged(oracle=20.0, confused=confused(99))[0] == "recogniser"
     assert judged(oracle=20.0, confused=confused(9, 9))[0] == "recogniser"
     assert judged(oracle=20.0, confused=None)[0] == "recogniser"

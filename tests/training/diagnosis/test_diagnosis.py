@@ -186,6 +186,8 @@ def test_what_does_not_fit_is_refused(planted):
             planted.glimpse_model(),
             {**data, "labels": data["labels"] + 1 * (np.arange(240) == 3)},
         )
+    with pytest.raises(ValueError, match="4 names, .* Received: 2 names"):
+        diagnose(planted.glimpse_model(), data, class_names=("dark", "bright"))
     with pytest.raises(ValueError, match="threshold=0"):
         diagnose(planted.glimpse_model(), data, threshold=0)
     with pytest.raises(ValueError, match="outside the image"):

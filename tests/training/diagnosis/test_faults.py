@@ -40,6 +40,10 @@ def test_a_recogniser_with_shuffled_labels_for_two_classes(planted):
         False,
         True,
     ]
+    named, _ = planted.finding(
+        planted.glimpse_model(confused=True), class_names=("a", "b", "c", "d")
+    )
+    assert "classes b and c" in named["verdict"]["sentence"]
 
 
 def test_a_location_network_frozen_at_random(planted):

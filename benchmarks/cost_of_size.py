@@ -1,19 +1,24 @@
-"""How the cost of reading an image grows with its size.
+"""How the cost of reading a digit grows with the size of the image.
 
-    python benchmarks/cost_of_size.py
+    keras-attention train cnn_narrow100 --seed 0
+    python benchmarks/cost_of_size.py runs/cnn_narrow100
 
-One image of 100 to 2,000 pixels a side is read by the network of the recipe
-`ram_cluttered100` (with the weights of the preset where there is one; weights
-cost the same) and by the plain convolutional network of `cnn_cluttered`, one
-after the other in several rounds. Each is compiled for its size; the time is
-that of all cores. Prints the median milliseconds and the pixels read, and
-draws docs/cost.png.
+The preset `ram_cluttered100` and a plain convolutional network, which makes
+about as many errors, read the test canvases of 100x100. Each lies somewhere on
+a dark image of 100 to 2,000 pixels a side. The plain network reads all of it.
+The glimpses first find the canvas: one of 12x12, so coarse that it covers the
+image, is moved to the centre of brightness and made twice as fine, until it
+covers 192 pixels; then the model takes its own in the 100x100 there. To average
+the pixels under a coarse glimpse is part of the time.
 
-What is read by glimpses is the area that the eight widest crops cover; it is
-the same everywhere, as these are pixels of the image.
+Each is compiled for its size and reads one image, one after the other in
+several rounds; the time is that of all cores. Prints the median milliseconds,
+the pixels that a network is given (one of a coarse glimpse is the mean of
+several of the image), and the errors, and draws docs/cost.png.
 """
 
 import argparse
+import math
 import os
 import pathlib
 import statistics
@@ -22,123 +27,161 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from keras_attention import models
-from keras_attention.training.recipes import cnn_cluttered, ram_cluttered100
+from keras_attention import models, ops, training
+from keras_attention.training.recipes import cnn_narrow100, ram_cluttered100
 
 PICTURE = pathlib.Path(__file__).parents[1] / "docs/cost.png"
-SIDES = (100, 200, 500, 1000, 2000)
-PRESET, NUM_GLIMPSES, NUM_SCALES, GLIMPSE_SIZE = "ram_cluttered100", 8, 4, 12
-NUM_ROUNDS, NUM_CALLS = 7, 10
+PRESET, COLORS = "ram_cluttered100", ("#1f5fa8", "#b8860b")
+SIDES, CANVAS, FOUND, GLIMPSE_SIZE = (100, 200, 500, 1000, 2000), 100, 192, 12
+NUM_ROUNDS, NUM_CALLS, NUM_IMAGES = 7, 10, 500
 
 
-def glimpses(side):
-    """The trained network, for images of another size."""
-    model = ram_cluttered100.network(side)
-    if PRESET in models.preset_names():
-        model.set_weights(models.from_preset(PRESET).get_weights())
-    return model
+def num_scales(width):
+    """How many scales a glimpse has whose coarsest is at least as wide."""
+    return 1 + math.ceil(math.log2(width / GLIMPSE_SIZE))
 
 
-def compiled(model, side):
-    """Reads one image of that size."""
+def finding(side):
+    """The scales by which a canvas is found on an image, the coarsest first."""
+    if side == CANVAS:
+        return []
+    return range(num_scales(side), num_scales(FOUND) - 1, -1)
+
+
+def found(image, side):
+    """The 100x100 of an image around its centre of brightness."""
+    location = tf.zeros((1, 2))
+    for count in finding(side):
+        seen = ops.glimpse(image, location, GLIMPSE_SIZE, count)[0, ..., -1]
+        weights = seen / tf.reduce_sum(seen)
+        pixels = 2 ** (count - 1) * (
+            tf.range(float(GLIMPSE_SIZE)) - (GLIMPSE_SIZE - 1) / 2
+        )
+        moved = tf.stack(
+            [
+                tf.tensordot(tf.reduce_sum(weights, axis), pixels, 1)
+                for axis in (0, 1)
+            ]
+        )
+        location += 2 * moved / (side - 1)
+    return ops.glimpse(image, location, CANVAS, interpolation="nearest")
+
+
+def readers(side, plain):
+    """From one image to its scores: dict of both networks, compiled."""
+    glimpses = models.from_preset(PRESET)
+    convolutions = cnn_narrow100.network(side)
+    convolutions.set_weights(plain.get_weights())
     spec = tf.TensorSpec((1, side, side, 1))
-    function = tf.function(lambda image: model(image, training=False))
-    function = function.get_concrete_function(spec)
-    image = tf.random.stateless_uniform(spec.shape, (0, side))
-    return lambda: function(image).numpy()
-
-
-def milliseconds(call):
-    start = time.perf_counter()
-    for _ in range(NUM_CALLS):
-        call()
-    return 1000 * (time.perf_counter() - start) / NUM_CALLS
-
-
-def measure():
-    """Median milliseconds: dict of networks to one for each side."""
-    medians = {"glimpses": [], "convolutions": []}
-    for side in SIDES:
-        calls = {
-            "glimpses": compiled(glimpses(side), side),
-            "convolutions": compiled(cnn_cluttered.network(side), side),
-        }
-        times = {name: [] for name in calls}
-        for number in range(NUM_ROUNDS + 1):
-            for name, call in calls.items():
-                found = milliseconds(call)
-                if number:  # the first warms up
-                    times[name].append(found)
-        for name, found in times.items():
-            medians[name].append(statistics.median(found))
-        keras.backend.clear_session()
-    return medians
-
-
-def pixels_read():
-    """Dict of networks to the pixels they read at each side."""
-    widest = GLIMPSE_SIZE * 2 ** (NUM_SCALES - 1)
-    covered = NUM_GLIMPSES * widest**2
     return {
-        "glimpses": [covered for _ in SIDES],
-        "convolutions": [side**2 for side in SIDES],
+        name: tf.function(function).get_concrete_function(spec)
+        for name, function in {
+            "glimpses": lambda image: glimpses(
+                found(image, side), training=False
+            ),
+            "convolutions": lambda image: convolutions(image, training=False),
+        }.items()
     }
 
 
-def draw(medians, pixels):
-    """Two panels: time and pixels against the side."""
-    figure = Figure((9, 3.6), layout="constrained")
-    for axes, values, title in zip(
-        figure.subplots(1, 2),
-        (medians, pixels),
-        ("Milliseconds for one image", "Pixels read"),
-        strict=True,
+def images_of(side, canvases):
+    """Each canvas somewhere on a dark image."""
+    places = np.random.default_rng(0).integers(
+        side - CANVAS + 1, size=(len(canvases), 2)
+    )
+    for canvas, (top, left) in zip(canvases, places, strict=True):
+        image = np.zeros((1, side, side, 1), "float32")
+        image[0, top : top + CANVAS, left : left + CANVAS] = canvas / 255
+        yield tf.constant(image)
+
+
+def milliseconds(read, image):
+    start = time.perf_counter()
+    for _ in range(NUM_CALLS):
+        read(image).numpy()
+    return 1000 * (time.perf_counter() - start) / NUM_CALLS
+
+
+def measure(side, plain, test):
+    """Of each network: milliseconds, pixels and errors in percent."""
+    reads = readers(side, plain)
+    canvases, labels = test.images[:NUM_IMAGES], test.labels[:NUM_IMAGES]
+    image = next(images_of(side, canvases))
+    times = {name: [] for name in reads}
+    for number in range(NUM_ROUNDS + 1):
+        for name, read in reads.items():
+            took = milliseconds(read, image)
+            if number:  # the first warms up
+                times[name].append(took)
+    wrong = dict.fromkeys(reads, 0)
+    for image, label in zip(images_of(side, canvases), labels, strict=True):
+        for name, read in reads.items():
+            wrong[name] += int(read(image).numpy().argmax() != label)
+    card = models.preset_card(PRESET)
+    pixels = {
+        "glimpses": card["pixels_read"] + GLIMPSE_SIZE**2 * len(finding(side)),
+        "convolutions": side**2,
+    }
+    return {
+        name: (
+            statistics.median(times[name]),
+            pixels[name],
+            100 * wrong[name] / len(labels),
+        )
+        for name in reads
+    }
+
+
+def draw(measured):
+    """Three panels against the side: time, pixels and errors."""
+    figure = Figure((12, 3.6), layout="constrained")
+    titles = ("Milliseconds for one image", "Pixels read", "Error in %")
+    for panel, (axes, title) in enumerate(
+        zip(figure.subplots(1, 3), titles, strict=True)
     ):
-        for (name, found), color in zip(
-            values.items(), ("#1f5fa8", "#b8860b"), strict=True
-        ):
-            axes.loglog(SIDES, found, "o-", color=color)
-            axes.annotate(
-                name,
-                (SIDES[-1], found[-1]),
-                (-6, 7),
-                textcoords="offset points",
-                color=color,
-                ha="right",
-            )
+        axes.set_xscale("log")
+        if panel < 2:
+            axes.set_yscale("log")
+        for name, color in zip(measured[SIDES[0]], COLORS, strict=True):
+            values = [measured[side][name][panel] for side in SIDES]
+            axes.plot(SIDES, values, "o-", color=color, label=name)
+        if panel == 2:
+            axes.set_ylim(0)
         axes.set_xticks(SIDES, [f"{side:,}" for side in SIDES], minor=False)
         axes.set_xticks([], minor=True)
         axes.set_xlabel("pixels a side")
         axes.set_title(title, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
+    figure.axes[0].legend(frameon=False)
     figure.savefig(PICTURE, dpi=120)
 
 
 def main():
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
-    medians, pixels = measure(), pixels_read()
-    print(f"{'side':>6}{'glimpses':>20}{'convolutions':>24}")
-    for row in zip(
-        SIDES,
-        *(values[name] for name in medians for values in (medians, pixels)),
-        strict=True,
-    ):
-        side, *found = row
+    )
+    parser.add_argument("run", help="folder of the run of cnn_narrow100")
+    plain = training.load_trained(parser.parse_args().run).model
+    test = training.load_test_set(ram_cluttered100.RECIPE)
+    measured = {}
+    for side in SIDES:
+        measured[side] = measure(side, plain, test)
+        keras.backend.clear_session()
         print(
             f"{side:6}"
             + "".join(
-                f"{time_:10.2f} ms{read:11,} px"
-                for time_, read in zip(found[::2], found[1::2], strict=True)
-            )
+                f"  {name} {took:8.2f} ms {pixels:9,} px {error:5.1f} % wrong"
+                for name, (took, pixels, error) in measured[side].items()
+            ),
+            flush=True,
         )
-    draw(medians, pixels)
+    draw(measured)
 
 
 if __name__ == "__main__":

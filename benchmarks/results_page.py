@@ -95,12 +95,15 @@ dashed is the box of the digit, which no model was told.
 COST = """
 ## What an image costs
 
-Glimpses read a part of the image, so that their cost does not grow with it.
-`python benchmarks/cost_of_size.py` times the network of `ram_cluttered100`,
-eight glimpses of 12x12 at four scales, beside a plain convolutional network;
-the pixels are those that the widest crops cover, which on small images overlap.
+Glimpses read a part of the image, so that their cost hardly grows with it.
+`ram_cluttered100` and `cnn_narrow100`, a plain network of about as many errors
+that reads all pixels, read test canvases of 100x100, each somewhere on a dark
+image; 500 at each size. The glimpses find the canvas by two coarse ones more,
+whose pixels are means; to average them is part of the time. The plain network
+is the faster of the two up to some 500 pixels a side.
+(`python benchmarks/cost_of_size.py runs/cnn_narrow100`)
 
-![Time and pixels against the side of the image](cost.png)
+![Time, pixels and errors against the side of the image](cost.png)
 """
 MADE = """
 ## How each was made

@@ -72,11 +72,14 @@ def export_model(
     check_folder(out)
     files.check_formats(formats)
     metadata = card.checked_metadata(metadata)
-    images, classes = _images_and_classes(examples)
+    images, classes = (
+        examples if isinstance(examples, tuple) else (examples, None)
+    )
     spec = checked_spec(model, image_spec)
     images = verify.checked_examples(model, images, spec)
     model = in_float32(model)
     outputs = keras_outputs(model, images)
+    classes = _checked_classes(classes, images)
     labels = card.checked_labels(labels, outputs["probabilities"].shape[-1])
     version = max(saved_model_versions(out), default=0) + 1
     with _staging(out) as folder:
@@ -110,18 +113,17 @@ def export_model(
     return made
 
 
-def _images_and_classes(examples: Any) -> tuple[Any, np.ndarray | None]:
-    if not isinstance(examples, tuple):
-        return examples, None
-    images, classes = examples
+def _checked_classes(classes: Any, images: np.ndarray) -> np.ndarray | None:
+    if classes is None:
+        return None
     classes = np.asarray(classes)
-    if classes.shape != np.shape(images)[:1]:
+    if classes.shape != (len(images),):
         raise ValueError(
             "`examples` must be images, or a pair of images and one class for "
-            f"each. Received: images.shape={np.shape(images)}, "
+            f"each. Received: images.shape={images.shape}, "
             f"classes.shape={classes.shape}"
         )
-    return images, classes
+    return classes
 
 
 def check_folder(out: Path) -> None:

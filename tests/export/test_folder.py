@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -173,6 +174,16 @@ def test_classes_that_do_not_fit_the_images_are_refused(
         export_model(
             classifier, tmp_path / "out", examples=(examples, [0, 1, 2])
         )
+
+
+def test_a_model_that_tells_several_digits_is_refused(examples, tmp_path):
+    images = keras.Input(examples.shape[1:])
+    scores = keras.layers.Dense(30)(keras.layers.Flatten()(images))
+    model = keras.Model(images, keras.layers.Reshape((3, 10))(scores))
+    classes = np.zeros((len(examples), 3), "int32")
+    with pytest.raises(ValueError, match=r"must return scores .*, 3, 10\)"):
+        export_model(model, tmp_path / "out", examples=(examples, classes))
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_format_is_refused(classifier, examples, tmp_path):

@@ -252,13 +252,11 @@ def _what(figures: dict, finding: str) -> str:
     """What the verdict says to do."""
     if finding == "confused":
         confused = figures["confused"]
-        first, second = (
-            figures["class_names"][label] for label in confused["classes"]
-        )
+        names = [figures["class_names"][i] for i in confused["classes"]]
         return (
             f"work on the recogniser, {confused['errors']} of "
             f"{confused['of_errors']} errors in reading take the classes "
-            f"{first} and {second} for each other"
+            f"{' and '.join(names)} for each other"
         )
     if finding == "crop":
         return (

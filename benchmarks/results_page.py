@@ -39,9 +39,9 @@ all.
 
 - *error*: of the official MNIST test digits (of `ram_digits`, of 400 digits of
   scikit-learn), one pass, looking where the model learned to look without
-  sampling. Where there are several seeds, their mean and in brackets the lowest
-  and the highest. The epoch that is kept was chosen on 5,000 of the training
-  digits (200), which do not train.
+  sampling. Where several seeds were trained, their mean and in brackets the
+  lowest and the highest come after it. The epoch that is kept was chosen on
+  5,000 of the training digits (200), which do not train.
 - *pixels*: what the network is given of an image, all glimpses and scales
   together; a pixel of a coarse scale is the mean of several of the image. A
   spatial transformer, and what chooses among items, sees the whole image.
@@ -140,7 +140,7 @@ def row(card):
     cells = (
         f"`{card['name']}`",
         card["summary"],
-        f"**{error(card)}**",
+        error(card),
         paper,
         public,
         card["num_glimpses"] or "",
@@ -151,14 +151,17 @@ def row(card):
 
 
 def error(card):
-    """Its error, and that of other seeds."""
+    """Its error, and beside it that of all seeds."""
     errors = [
         run["error_percent"] for run in (card["results"], *card["other_seeds"])
     ]
-    mean = f"{statistics.mean(errors):.2f}"
+    own = f"**{errors[0]:.2f}**"
     if len(errors) == 1:
-        return mean
-    return f"{mean} ({min(errors):.2f} to {max(errors):.2f})"
+        return own
+    return (
+        f"{own}; {len(errors)} seeds: {statistics.mean(errors):.2f} "
+        f"({min(errors):.2f} to {max(errors):.2f})"
+    )
 
 
 def control_rows(card):

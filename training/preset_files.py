@@ -122,9 +122,9 @@ def compare_preset(
         The card.
 
     Raises:
-        RunError: If there is no such preset, or a run is not finished; if
-            another seed is the preset's own, or its run is of another recipe,
-            number of epochs or policy.
+        RunError: If there is no such preset, or a run is not finished or not
+            committed; if another seed is the preset's own, or its run is of
+            another recipe, number of epochs or policy.
     """
     file = Path(folder) / f"{name}.json"
     if not file.exists():
@@ -175,8 +175,10 @@ def _write_model(run: RunFolder, file: Path) -> keras.Model:
 def _check_commit(commit: str | None) -> None:
     if not commit or commit.endswith("-dirty"):
         raise RunError(
-            "A preset must come from committed source code: give the commit "
-            f"where the run does not tell it. Received: commit={commit!r}"
+            "A preset and what stands beside it must come from committed "
+            "source code: commit, and train again. (`make_preset.py --commit` "
+            "is for a run that does not tell its own.) "
+            f"Received: commit={commit!r}"
         )
 
 
@@ -211,6 +213,7 @@ def _other_seed(path: str | Path, card: dict) -> dict:
 def _told(path: str | Path) -> dict:
     run = RunFolder(path)
     config, results = run.config(), run.results()
+    _check_commit(config.get("commit"))
     return {
         **{name: results[name] for name in TOLD if name in results},
         "command": _command(config, recipes.get(config["recipe"]).epochs),

@@ -78,6 +78,7 @@ def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipes, "get", lambda name: TINY)
+        patch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
         results = training.train("tiny", path, seed=3, verbose=0)
     return path, results
 

@@ -6,10 +6,12 @@ small convolutional network that sees the whole image at an eighth of its size.
 So what is coarse can lead, and can not be classified from.
 
 Glimpses are larger than those of `ram_cluttered100`: more of a digit is seen
-sharply, and pairs are learned from random weights, as in the paper. Places are
-sampled from far apart at first, and the policy is slower than the reader: as
-long as nothing is read, a reward is noise, and Adam's steps are no smaller for
-that.
+sharply, and pairs are learned from random weights, as in the paper. What reads
+them is normalized (Ba, Kiros, Hinton 2016), which halves the error after as
+many batches: most of a glimpse is black, and what is left of it is faint.
+Places are sampled from far apart at first, and the policy is slower than the
+reader: as long as nothing is read, a reward is noise, and Adam's steps are no
+smaller for that.
 """
 
 import keras
@@ -19,7 +21,6 @@ from keras_attention import layers, models
 from ..canvases import Canvas
 from ..pairs import PairCanvas
 from ..recipe import Recipe
-from . import ram_cluttered60
 
 SIZE, LOWER_UNITS, UPPER_UNITS = 100, 256, 160
 
@@ -34,6 +35,22 @@ def context() -> keras.Model:
     x = keras.layers.Dense(2 * UPPER_UNITS, "tanh")(x)
     states = keras.ops.pad(x, [[0, 0], [2 * LOWER_UNITS, 0]])
     return keras.Model(images, states, name="context")
+
+
+def what() -> keras.Sequential:
+    """What reads a glimpse, whatever its place."""
+    return keras.Sequential(
+        [
+            keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.LayerNormalization(axis=(1, 2, 3)),
+            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.LayerNormalization(),
+        ],
+        name="what",
+    )
 
 
 def network() -> models.ImageClassifier:
@@ -60,9 +77,7 @@ def network() -> models.ImageClassifier:
                 keras.layers.LSTMCell(UPPER_UNITS),
             ]
         ),
-        network=layers.GlimpseNetwork(
-            where_units=64, units=192, what=ram_cluttered60.what(32)
-        ),
+        network=layers.GlimpseNetwork(where_units=64, units=192, what=what()),
         read_location=True,
         start=context(),
     )
@@ -84,7 +99,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=PairCanvas(Canvas(size=100, num_distractors=4, distractor_size=8)),
     network=network,
-    epochs=40,
+    epochs=20,
     steps_per_epoch=1000,
     stddev=(0.35, 0.05),
 )

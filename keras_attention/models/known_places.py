@@ -30,16 +30,6 @@ from keras_attention.models.hard_attention import called, hard_attention
 _LEAST = 1e-37  # a weight below it counts as this
 
 
-def check_weight(supervision):
-    """The weight of the supervised loss; `ValueError` for one below 0."""
-    if not isinstance(supervision, (int, float)) or not supervision >= 0:
-        raise ValueError(
-            "`supervision` must be a number, at least 0. "
-            f"Received: supervision={supervision!r}"
-        )
-    return float(supervision)
-
-
 def split(y, supervised, training):
     """Targets that come with places: `(labels, places)`, a tuple of two.
 

@@ -10,6 +10,15 @@ def check_count(name, value):
         )
 
 
+def check_weight(name, value):
+    """A weight as a float; `ValueError` unless it is a number, at least 0."""
+    if not isinstance(value, (int, float)) or not value >= 0:
+        raise ValueError(
+            f"`{name}` must be a number, at least 0. Received: {name}={value!r}"
+        )
+    return float(value)
+
+
 def check_option(name, value, options):
     """Raises `ValueError` unless a value is one of the options."""
     if value not in options:

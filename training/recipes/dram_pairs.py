@@ -7,12 +7,12 @@ So what is coarse can lead, and can not be classified from.
 
 Glimpses are larger than those of `ram_cluttered100`: more of a digit is seen
 sharply, and pairs are learned from random weights, as in the paper. What reads
-them is normalized (Ba, Kiros, Hinton 2016), which halves the error after as
-many batches: most of a glimpse is black, and what is left of it is faint.
-Places are sampled from far apart at first, and the policy is slower than the
-reader: as long as nothing is read, a reward is noise, and Adam's steps are no
-smaller for that. Its gradient is small in what both train, the reader and the
-lower LSTM, where it would drown that of the loss.
+them is normalized (Ba, Kiros, Hinton 2016) and learns faster for it: most of a
+glimpse is black, and what is left of it is faint. Places are sampled from far
+apart at first, and the policy is slower than the reader: as long as nothing is
+read, a reward is noise, and Adam's steps are no smaller for that. Its gradient
+is small in what both train, the reader and the lower LSTM, where it would drown
+that of the loss.
 """
 
 import keras

@@ -46,7 +46,8 @@ all.
   together; a pixel of a coarse scale is the mean of several of the image. A
   spatial transformer, and what chooses among items, sees the whole image.
 - *CPU*: seconds of the training on all cores together. Most ran beside other
-  work, which makes them longer.
+  work, which makes them longer, and the machines differed in speed, up to
+  twofold: that of `dram_pairs` was a slow one.
 - All recipes: Adam, cosine decay of the learning rate, new canvases made on
   the fly, no augmentation beyond the task's own.
 - The paper of `st_cnn_projective` moves corners by about 5 pixels at random:

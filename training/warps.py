@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from keras_attention import ops
+from keras_attention.ops.checks import check_nonnegative
 from keras_attention.ops.thin_plate_spline import control_points
 
 from .canvases import DIGITS, check_digits, ink_boxes
@@ -121,7 +122,7 @@ class TurnedCanvas(_WarpedCanvas):
     def __post_init__(self):
         """Checks what can be known without the digits."""
         self._check()
-        _check_amount("max_degrees", self.max_degrees)
+        check_nonnegative("max_degrees", self.max_degrees)
 
     def grids(
         self, batch_size: tf.Tensor, shape: tuple[int, int], seed: tf.Tensor
@@ -170,7 +171,7 @@ class StretchedCanvas(_WarpedCanvas):
     def __post_init__(self):
         """Checks what can be known without the digits."""
         self._check()
-        _check_amount("corner_stddev", self.corner_stddev)
+        check_nonnegative("corner_stddev", self.corner_stddev)
 
     def grids(
         self, batch_size: tf.Tensor, shape: tuple[int, int], seed: tf.Tensor
@@ -200,7 +201,7 @@ class BentCanvas(_WarpedCanvas):
     def __post_init__(self):
         """Checks what can be known without the digits."""
         self._check()
-        _check_amount("point_stddev", self.point_stddev)
+        check_nonnegative("point_stddev", self.point_stddev)
 
     def grids(
         self, batch_size: tf.Tensor, shape: tuple[int, int], seed: tf.Tensor
@@ -256,11 +257,3 @@ def _homography(places: tf.Tensor) -> tf.Tensor:
     h = tf.linalg.solve(equations, tf.concat([u, v], axis=1)[..., None])
     h = tf.concat([h[..., 0], one[:, :1]], axis=1)
     return tf.reshape(h, (-1, 3, 3))
-
-
-def _check_amount(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise ValueError(
-            f"`{name}` must be a number of at least 0. "
-            f"Received: {name}={value!r}"
-        )

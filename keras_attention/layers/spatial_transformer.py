@@ -16,6 +16,7 @@ from keras_attention.ops.bounds import scale_gradient
 from keras_attention.ops.checks import (
     check_count,
     check_interpolation,
+    check_nonnegative,
     check_option,
 )
 from keras_attention.ops.grid_sample import check_padding, grid_sample
@@ -187,7 +188,7 @@ class SpatialTransformer(Mechanism):
         check_option("localize_from", localize_from, SOURCES)
         _check_localization(localization)
         _check_control_points(num_control_points)
-        _check_gradient(localization_gradient)
+        check_nonnegative("localization_gradient", localization_gradient)
         check_bounds(bounds, transform, num_transforms)
         self.localization = localization
         self.output_shape = check_output_shape(output_shape)
@@ -378,12 +379,4 @@ def _check_control_points(num_control_points):
         raise ValueError(
             "`num_control_points` must be at least 2 along each axis. "
             f"Received: num_control_points={num_control_points}"
-        )
-
-
-def _check_gradient(factor):
-    if not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:
-        raise ValueError(
-            "`localization_gradient` must be a number of at least 0. "
-            f"Received: localization_gradient={factor!r}"
         )

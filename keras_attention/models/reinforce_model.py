@@ -15,7 +15,11 @@ from keras_attention.models.baseline import make_baseline
 from keras_attention.models.choices import choices_in, choices_of, keep
 from keras_attention.models.functional_class import functional_class
 from keras_attention.models.weighted_reward import WeightedReward
-from keras_attention.ops.checks import check_count, check_option, check_weight
+from keras_attention.ops.checks import (
+    check_count,
+    check_nonnegative,
+    check_option,
+)
 from keras_attention.policies import rewards, rollouts, scope
 
 
@@ -157,6 +161,8 @@ class ReinforceModel(keras.Model):
     ):
         super().__init__(*args, **kwargs)
         check_count("num_samples", num_samples)
+        check_nonnegative("policy_weight", policy_weight)
+        check_nonnegative("supervision", supervision)
         check_option("estimator", estimator, exact_sum.ESTIMATORS)
         if estimator == "exact":
             exact_sum.check_options(baseline, num_samples)
@@ -164,8 +170,8 @@ class ReinforceModel(keras.Model):
         self.baseline = make_baseline(baseline, num_samples)
         self.num_samples = num_samples
         self.estimator = estimator
-        self.policy_weight = check_weight("policy_weight", policy_weight)
-        self.supervision = check_weight("supervision", supervision)
+        self.policy_weight = float(policy_weight)
+        self.supervision = float(supervision)
         self._outcomes = None  # all there are, for the exact sum
         if supervision:
             self.supervised_tracker = keras.metrics.Mean("supervised_loss")

@@ -1,5 +1,7 @@
 """Checks of the arguments that many functions and layers take."""
 
+import math
+
 
 def check_count(name, value):
     """Raises `ValueError` unless `value` is a whole number of at least 1."""
@@ -10,13 +12,13 @@ def check_count(name, value):
         )
 
 
-def check_weight(name, value):
-    """A weight as a float; `ValueError` unless it is a number, at least 0."""
-    if not isinstance(value, (int, float)) or not value >= 0:
+def check_nonnegative(name, value):
+    """Raises `ValueError` unless `value` is a finite number of at least 0."""
+    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise ValueError(
-            f"`{name}` must be a number, at least 0. Received: {name}={value!r}"
+            f"`{name}` must be a number of at least 0. "
+            f"Received: {name}={value!r}"
         )
-    return float(value)
 
 
 def check_option(name, value, options):

@@ -109,7 +109,7 @@ def test_training_with_supervision_needs_places(supervised):
         model.fit(IMAGES, LABELS, verbose=0)
 
 
-@pytest.mark.parametrize("supervision", [-0.1, "much", float("nan")])
+@pytest.mark.parametrize("supervision", [-0.1, "much", np.nan, np.inf])
 def test_a_weight_below_0_is_an_error(supervision, supervised):
     with pytest.raises(ValueError, match="`supervision` must be a number"):
         supervised(supervision)

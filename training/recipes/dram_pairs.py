@@ -22,6 +22,7 @@ from keras_attention import layers, models
 from ..canvases import Canvas
 from ..pairs import PairCanvas
 from ..recipe import Recipe
+from . import ram_cluttered60
 
 SIZE, LOWER_UNITS, UPPER_UNITS = 100, 256, 160
 
@@ -36,22 +37,6 @@ def context() -> keras.Model:
     x = keras.layers.Dense(2 * UPPER_UNITS, "tanh")(x)
     states = keras.ops.pad(x, [[0, 0], [2 * LOWER_UNITS, 0]])
     return keras.Model(images, states, name="context")
-
-
-def what() -> keras.Sequential:
-    """What reads a glimpse, whatever its place."""
-    return keras.Sequential(
-        [
-            keras.layers.Conv2D(32, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.LayerNormalization(axis=(1, 2, 3)),
-            keras.layers.Conv2D(64, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Flatten(),
-            keras.layers.LayerNormalization(),
-        ],
-        name="what",
-    )
 
 
 def network() -> models.ImageClassifier:
@@ -78,7 +63,11 @@ def network() -> models.ImageClassifier:
                 keras.layers.LSTMCell(UPPER_UNITS),
             ]
         ),
-        network=layers.GlimpseNetwork(where_units=64, units=192, what=what()),
+        network=layers.GlimpseNetwork(
+            where_units=64,
+            units=192,
+            what=ram_cluttered60.what(32, normalized=True),
+        ),
         read_location=True,
         start=context(),
     )

@@ -14,17 +14,23 @@ from ..canvases import Canvas
 from ..recipe import Recipe
 
 
-def what(filters: int) -> keras.Sequential:
+def what(filters: int, normalized: bool = False) -> keras.Sequential:
     """What reads a glimpse, whatever its place."""
+    pooled, flat = [], []
+    if normalized:
+        pooled = [keras.layers.LayerNormalization(axis=(1, 2, 3))]
+        flat = [keras.layers.LayerNormalization()]
     return keras.Sequential(
         [
             keras.layers.Conv2D(filters, 3, padding="same", activation="relu"),
             keras.layers.MaxPooling2D(),
+            *pooled,
             keras.layers.Conv2D(
                 2 * filters, 3, padding="same", activation="relu"
             ),
             keras.layers.MaxPooling2D(),
             keras.layers.Flatten(),
+            *flat,
         ],
         name="what",
     )

@@ -207,6 +207,12 @@ def wrong_in_v2(shape):
         "V2: no data": v2(data=None),
         "V2: wrong type": v2(datatype="COMPLEX"),
         "V2: wrong name": v2(name="picture"),
+        "V2: numbers for files": v2(
+            name="image_bytes", shape=[1], datatype="BYTES", data=[1]
+        ),
+        "V2: null for a file": v2(
+            name="image_bytes", shape=[1], datatype="BYTES", data=[None]
+        ),
         "V2: no inputs": http({"inputs": []}, INFER),
         "V2: no JSON": http(b"{", INFER),
         "V2: no size": http(b"{}", INFER, content_type=octets),

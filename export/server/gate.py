@@ -63,7 +63,7 @@ class Gate:
         OPEN.inc()
         try:
             self._check_head(scope["path"], dict(scope["headers"]))
-            body = await self._body(dict(scope["headers"]), receive)
+            body = await self._body(scope, receive)
             await self._app(scope, _again(body, receive), send)
         except _RefusedError as refusal:
             await _refuse(send, refusal)
@@ -90,26 +90,25 @@ class Gate:
                 503, "Too many requests at once; try later", retry_after="1"
             )
 
-    async def _body(self, headers: Headers, receive: Callable) -> bytes:
-        fits = int(headers.get(b"content-length", 0)) <= self._max_body
+    async def _body(self, scope: dict, receive: Callable) -> bytes:
+        headers = dict(scope["headers"])
+        # Nobody fills the memory where no token is asked for.
+        limit = 0 if scope["path"] in OPEN_PATHS else self._max_body
+        too_large = _RefusedError(413, f"A body may have {limit} bytes at most")
+        fits = int(headers.get(b"content-length", 0)) <= limit
         if not fits and b"expect" in headers:  # it has not been sent yet
-            raise self._too_large()
+            raise too_large
         parts, size = [], 0
         async for part in _parts(receive):
             size += len(part)
-            fits = fits and size <= self._max_body
+            fits = fits and size <= limit
             if fits:
                 parts.append(part)
             elif size > MAX_DISCARDED:
                 break
         if not fits:
-            raise self._too_large()
+            raise too_large
         return b"".join(parts)
-
-    def _too_large(self) -> _RefusedError:
-        return _RefusedError(
-            413, f"A body may have {self._max_body} bytes at most"
-        )
 
 
 async def _parts(receive: Callable) -> AsyncIterator[bytes]:

@@ -127,11 +127,17 @@ def _arrays(request: InferRequest) -> dict[str, Any]:
 def _array(one: Any) -> Any:
     if one.datatype != "BYTES":
         return one.as_numpy()
-    # JSON has no bytes: as in V1, they come in base64.
-    return [
-        from_base64(value) if isinstance(value, str) else value
-        for value in one.as_numpy().ravel()
-    ]
+    return [_file(value) for value in one.as_numpy().ravel()]
+
+
+def _file(value: Any) -> bytes:
+    if isinstance(value, str):  # JSON has no bytes: as in V1, in base64
+        return from_base64(value)
+    if not isinstance(value, bytes):
+        raise TypeError(
+            f"a file is bytes, or base64 in JSON, not {value!r:.99}"
+        )
+    return value
 
 
 def _requested(

@@ -36,6 +36,7 @@ class _Job:
         self.answer = asyncio.get_running_loop().create_future()
         self.worker: WorkerProcess | None = None
         self.attempts = 0
+        self._is_small = _size(request) <= SMALL
 
     @property
     def may_be_joined(self) -> bool:
@@ -44,7 +45,7 @@ class _Job:
         Not if it is large, as they would wait for it, nor if it has lost a
         worker, as it may be to blame for that.
         """
-        return not self.attempts and _size(self.request) <= SMALL
+        return self._is_small and not self.attempts
 
     def finish(self, state: str, content: Any) -> None:
         """Gives what a worker said to whom waits for it."""
@@ -181,7 +182,12 @@ class Pool:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            for end in ends:
+                if isinstance(end, Exception) and not isinstance(
+                    end, (OSError, EOFError)
+                ):
+                    logger.error("A request ended a worker", exc_info=end)
 
     async def _serve(self, worker: WorkerProcess) -> None:
         while True:
@@ -190,7 +196,7 @@ class Pool:
                 job.worker = worker
             try:
                 answers = await worker.ask([job.request for _, job in jobs])
-            except (OSError, EOFError, asyncio.CancelledError):
+            except BaseException:  # cancelled, too: the worker has ended
                 for number, job in jobs:
                     self._repeat(number, job)
                 raise

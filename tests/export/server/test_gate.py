@@ -105,6 +105,13 @@ def test_health_is_told_without_a_token(path):
     assert ask(Gate(echo, 10, "secret"), b"", path=path)[0] == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/v2/health/live", "/v2/health/ready"])
+def test_no_body_is_taken_where_no_token_is_asked_for(path):
+    answer = ask(Gate(echo, 10, "secret"), b"x", path=path)
+    assert answer[0] == 413
+    assert reason(answer) == "A body may have 0 bytes at most"
+
+
 def test_too_many_at_once_are_refused(monkeypatch):
     monkeypatch.setattr(gate, "MAX_AT_ONCE", 0)
     answer = ask(Gate(echo, 10, None), b"x")

@@ -28,6 +28,8 @@ class FakeWorker:
 
     async def ask(self, requests):
         words = [content.strip() for _, _, content in requests]
+        if "surprise" in words:
+            raise RuntimeError("what nobody thought of")
         if "die" in words or ("die once" in words and not self.has_died):
             FakeWorker.has_died = True
             self.kill()
@@ -111,6 +113,23 @@ def test_a_request_that_ends_its_workers_harms_no_other():
     assert isinstance(fault, errors.FailedError)
     assert "3 workers ended while they had this request" in str(fault)
     assert replaced == 3
+
+
+def test_an_error_that_nobody_thought_of_is_told_and_harms_no_other(caplog):
+    found = with_pool(lambda workers: ask(workers, *"ab", "surprise", *"cd"))
+    fault = found.pop(2)
+    assert found == list("abcd")
+    assert isinstance(fault, errors.FailedError)
+    assert "what nobody thought of" in caplog.text
+
+
+def test_what_has_no_size_is_refused_before_it_has_a_worker():
+    async def run(workers):
+        with pytest.raises(AttributeError):
+            await workers.run("v2", "s", {"image_bytes": [1]})
+        return await ask(workers, "a"), workers.num_replaced
+
+    assert with_pool(run) == (["a"], 0)
 
 
 def test_a_worker_that_ends_while_idle_is_replaced():

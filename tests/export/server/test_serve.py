@@ -196,6 +196,26 @@ def test_the_open_inference_protocol_is_answered_in_json(
         )
 
 
+@pytest.mark.parametrize("value", [1, None, True])
+def test_what_is_no_file_is_refused_in_the_open_inference_protocol(
+    served, value
+):
+    tensor = {
+        "name": "image_bytes",
+        "shape": [1],
+        "datatype": "BYTES",
+        "data": [value],
+    }
+    status, found = ask(
+        served,
+        "/v2/models/model/infer",
+        {"inputs": [tensor]},
+        content_type="application/json",
+    )
+    assert status == 400
+    assert f"files are bytes, or base64 in JSON, not {value}" in found["error"]
+
+
 def test_unsigned_bytes_stand_for_0_to_255(served, expected, serving_images):
     tensor = {
         "name": "image",

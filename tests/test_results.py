@@ -19,6 +19,7 @@ CARD = {
     "num_bytes": 1234567,
     "results": {
         "error_percent": 1.0,
+        "validation_accuracy": 0.987,
         "parameters": 364334,
         "images_seen": 3840000,
         "training_cpu_seconds": 1700,
@@ -66,7 +67,7 @@ def test_every_preset_has_its_picture(script):
 def test_a_row_tells_its_error_that_of_all_seeds_and_that_of_the_paper(script):
     row = script.row(CARD)
     found = "**1.00**; 3 seeds: 1.50 (1.00 to 2.00)"
-    assert f"| {found} | RAM, 6 glimpses: 1.12 | 0.85 |" in row
+    assert f"| {found} | 1.30 | RAM, 6 glimpses: 1.12 | 0.85 |" in row
     assert "| 6 | 384 | 364,334 | 3.84 million | 1,700 s |" in row
 
 
@@ -82,3 +83,45 @@ def test_controls_stand_beside_their_preset(script):
         elsewhere
     )
     assert "`ram_mnist`, trained with the policy `center` | 33.00 |" in control
+
+
+def test_the_page_tells_where_a_plain_network_wins_and_where_there_is_none(
+    script,
+):
+    def card(name, *controls):
+        runs = [
+            {"recipe": recipe, "error_percent": error}
+            for recipe, error in controls
+        ]
+        return {**CARD, "name": name, "controls": runs}
+
+    cards = [
+        card("a", ("cnn_a", 0.9)),
+        card("b", ("cnn_b", 1.0)),
+        card("c", ("cnn_narrow100", 0.5)),
+        card("d", ("d", 0.5)),
+        card("e", ("item_soft_mnist", 1.1), ("item_all_mnist", 0.9)),
+    ]
+    assert script.compared(cards) == (
+        "\nA plain network has the smaller error beside `a`, `e`; beside `c`, "
+        "`d` there is none yet.\n"
+    )
+
+
+def test_the_figures_of_the_readme_are_those_of_the_cards():
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("| `") and "million images" in line
+    ]
+    assert len(rows) == 13
+    for name, _, error, random, training in rows:
+        card = models.preset_card(name)
+        results = card["results"]
+        assert error == f"{results['error_percent']:.2f} %"
+        if random != "not asked":
+            assert random == f"{card['elsewhere']['random']:.2f} %"
+        assert f"{results['images_seen'] / 1e6:.2f} million" in training
+        assert f"{round(results['training_seconds'] / 60)} min" in training
+        assert f"{results['training_cpu_seconds']:,} CPU" in training

@@ -1,6 +1,6 @@
 """A plain convolutional network on MNIST: beside `ram_mnist`.
 
-It takes nearly twice the time, so it sees about half as many images.
+It was trained for half of the time, and saw about half as many images.
 """
 
 from dataclasses import replace

@@ -1,22 +1,21 @@
 """Draws what the presets look at, for the page of results.
 
 Run `python benchmarks/preset_pictures.py`: it writes docs/presets/NAME.png of
-every preset that has none, or of those that are named. Two test images each,
-the first that it reads rightly and the first that it reads wrongly.
+every preset that has none, or one of another model, which its SHA-256 in the
+picture tells; or of those that are named. Two test images each, the first that
+it reads rightly and the first that it reads wrongly.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, PngImagePlugin
 
 from keras_attention import models, training
 from keras_attention.training import plots
 
 FOLDER = Path(__file__).parents[1] / "docs/presets"
-
-# Rows and columns of the items, where these are pieces of the image.
-ITEM_GRIDS = {"item_hard_mnist": (4, 4)}
 
 
 def picture(name, data_dir=None):
@@ -36,9 +35,31 @@ def picture(name, data_dir=None):
             for i in shown
         ],
         boxes=test.boxes[shown],
-        item_grid=ITEM_GRIDS.get(name),
+        item_grid=trained.recipe.item_grid,
     )
     return plots.png(figure)
+
+
+def write(file, name, data_dir=None):
+    """Writes the picture of a preset, and whose it is."""
+    file.write_bytes(picture(name, data_dir))
+    sign(file, models.preset_card(name)["sha256"])
+
+
+def sign(file, sha256):
+    """Puts the SHA-256 of a model into its picture."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("sha256", sha256)
+    with Image.open(file) as image:
+        image.save(file, pnginfo=text)
+
+
+def signed(file):
+    """The SHA-256 of the model that a picture is of, if there is one."""
+    if not file.exists():
+        return None
+    with Image.open(file) as image:
+        return image.text.get("sha256")
 
 
 def told(label, names):
@@ -55,13 +76,14 @@ def main(arguments=None):
     parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
     options = parser.parse_args(arguments)
     FOLDER.mkdir(exist_ok=True)
-    missing = [
+    files = {name: FOLDER / f"{name}.png" for name in models.preset_names()}
+    old = [
         name
-        for name in models.preset_names()
-        if not (FOLDER / f"{name}.png").exists()
+        for name, file in files.items()
+        if signed(file) != models.preset_card(name)["sha256"]
     ]
-    for name in options.names or missing:
-        (FOLDER / f"{name}.png").write_bytes(picture(name, options.data_dir))
+    for name in options.names or old:
+        write(files[name], name, options.data_dir)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from keras_attention import models
 
@@ -61,7 +62,8 @@ def test_every_preset_has_its_picture(script):
     page = script.page([CARD])
     assert "![What ram_mnist looks at](presets/ram_mnist.png)" in page
     for name in models.preset_names():
-        assert (ROOT / "docs" / "presets" / f"{name}.png").exists()
+        with Image.open(ROOT / "docs" / "presets" / f"{name}.png") as picture:
+            assert picture.text["sha256"] == models.preset_card(name)["sha256"]
 
 
 def test_a_row_tells_its_error_that_of_all_seeds_and_that_of_the_paper(script):

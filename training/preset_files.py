@@ -229,7 +229,7 @@ def _elsewhere(model: keras.Model, recipe: Recipe, test: CanvasSet) -> dict:
     """
     if isinstance(recipe.canvas, SeveralDigits):
         return {"elsewhere": {}, "verdict": None}
-    diagnosis = diagnose(model, test)
+    diagnosis = diagnose(model, test, item_grid=recipe.item_grid)
     return {
         "elsewhere": {
             policy: figures["percent"]

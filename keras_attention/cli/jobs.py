@@ -133,6 +133,7 @@ def diagnose_file(
         found.test_set(),
         num_averaged=num_averaged,
         class_names=found.class_names,
+        item_grid=found.item_grid,
     )
     if out is not None:
         training.write_diagnosis(diagnosis, out)

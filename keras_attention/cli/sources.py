@@ -35,6 +35,13 @@ class Source:
             return None
         return recipes.get(self.recipe).canvas.class_names
 
+    @property
+    def item_grid(self) -> tuple[int, int] | None:
+        """How its items lie in the image; None where no recipe tells."""
+        if self.recipe is None:
+            return None
+        return recipes.get(self.recipe).item_grid
+
     def test_set(self) -> training.CanvasSet:
         """The test set of its recipe.
 

@@ -1,5 +1,6 @@
 """The command line, in the test process."""
 
+import dataclasses
 import html
 import json
 import subprocess
@@ -111,7 +112,7 @@ def test_diagnose_says_what_to_work_on_and_writes_a_page(
 
 
 def test_diagnose_takes_a_keras_file_and_a_recipe(
-    answer, refusal, run, trained, monkeypatch
+    answer, refusal, run, trained, tiny, monkeypatch
 ):
     file = run / "model.keras"
     assert "--recipe" in refusal("diagnose", file)
@@ -124,6 +125,11 @@ def test_diagnose_takes_a_keras_file_and_a_recipe(
     assert found["error_percent"] == trained[1]["error_percent"]
     assert found["num_averaged"] == 2
     assert found["class_names"] == list("0123456789")
+    assert found["item_grid"] is None
+    of_items = dataclasses.replace(tiny, item_grid=(2, 8))
+    monkeypatch.setattr(recipes, "get", lambda name: of_items)
+    found = answer("diagnose", file, "--recipe", "tiny")
+    assert found["item_grid"] == [2, 8]
     (run / "damaged.keras").write_bytes(b"no model")
     assert "damaged" in refusal(
         "diagnose", run / "damaged.keras", "--recipe", "tiny"

@@ -94,6 +94,13 @@ def test_a_transformer_reads_the_whole_image(
     assert set(card["elsewhere"]) == {"random", "center", "oracle"}
 
 
+def test_a_card_of_items_tells_what_it_makes_of_those_of_the_digit():
+    card = models.preset_card("item_hard_mnist")
+    assert recipes.get("item_hard_mnist").item_grid == (4, 4)
+    assert set(card["elsewhere"]) == {"sampled", "random", "center", "oracle"}
+    assert "with the object in view" in card["verdict"]
+
+
 def test_what_reads_several_labels_has_no_diagnosis(
     tiny, tmp_path, monkeypatch
 ):

@@ -57,4 +57,5 @@ RECIPE = Recipe(
     network=network,
     epochs=36,
     steps_per_epoch=430,
+    item_grid=(28 // PATCH, 28 // PATCH),
 )

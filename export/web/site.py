@@ -14,7 +14,7 @@ import numpy as np
 from .runtime import RUNTIME_FILES, install_runtime
 from .samples import Samples, ink_size, stroke_width
 
-# Written last, and what tells a folder of ours from others.
+# Written last; tells a folder of ours from others; lists what is ours in it.
 MANIFEST = "site.json"
 KIND = "keras_attention site"
 MODEL, CARD = "model_web.tflite", "model_card.json"
@@ -34,7 +34,8 @@ def make_site(
 
     Args:
         exported: folder that `export_model` wrote.
-        out: folder to write: new, empty, or a page that is made anew.
+        out: folder to write: new, empty, or a page that is made anew, to
+            which nothing was added.
         samples: what there is to try; without it one can only draw and drop.
         cache: of `install_runtime`.
 
@@ -61,28 +62,49 @@ def make_site(
             target = folder / "runtime" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(runtime / name, target)
-        manifest = {"kind": KIND, **_write_samples(samples, folder, card)}
+        told = _write_samples(samples, folder, card)
+        files = [p.relative_to(folder).as_posix() for p in _files(folder)]
+        manifest = {"kind": KIND, **told, "files": [*sorted(files), MANIFEST]}
         (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     return out
 
 
 def _check_out(out: Path) -> None:
-    if not out.exists():
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if not out.is_dir() or (any(out.iterdir()) and not _is_site(out)):
+    manifest = _manifest(out)
+    if manifest is None:
         raise ValueError(
             "`out` holds something else than a page of this package, and is "
             "left alone: choose a new or empty folder. Received: "
             f"out={str(out)!r}"
         )
+    ours = {out / name for name in manifest.get("files", ())}
+    foreign = [str(file.relative_to(out)) for file in _files(out) - ours]
+    if foreign:
+        raise ValueError(
+            "`out` is a page to which files were added, which making it anew "
+            "would delete: move them elsewhere, or choose a new or empty "
+            f"folder. Received: out={str(out)!r} with {sorted(foreign)[:5]}"
+        )
 
 
-def _is_site(out: Path) -> bool:
+def _files(folder: Path) -> set[Path]:
+    """All that is no folder, links to folders too."""
+    return {
+        path
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+
+
+def _manifest(out: Path) -> dict[str, Any] | None:
+    """That of a page of ours, or None."""
     try:
         manifest = json.loads((out / MANIFEST).read_text("utf-8"))
-        return manifest["kind"] == KIND
+        return manifest if manifest["kind"] == KIND else None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def read_card(exported: str | Path) -> dict[str, Any]:

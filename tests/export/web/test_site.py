@@ -104,6 +104,18 @@ def test_other_files_are_left_alone(described, cache, tmp_path):
         make_site(described, out / "index.html", cache=cache)
 
 
+@pytest.mark.parametrize("name", ["CNAME", ".git/HEAD", "examples/mine.png"])
+def test_what_was_added_to_a_page_is_not_lost(
+    described, cache, tmp_path, samples, name
+):
+    out = make_site(described, tmp_path / "page", samples=samples, cache=cache)
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"move them.*'{name}'"):
+        make_site(described, out, cache=cache)
+    assert (out / name).read_text() == "mine"
+
+
 def test_a_page_that_cannot_be_finished_leaves_the_one_before(
     described, cache, tmp_path, monkeypatch
 ):

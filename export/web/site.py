@@ -146,6 +146,12 @@ def _check_samples(samples: Samples, card: dict[str, Any]) -> None:
             "The images of `samples` must be of the model's shape. Received: "
             f"images.shape={samples.images.shape}, and the model takes {shape}"
         )
+    unnamed = set(map(int, samples.labels)) - set(range(len(card["labels"])))
+    if unnamed:
+        raise ValueError(
+            "The labels of `samples` must be classes of the model, 0 to "
+            f"{len(card['labels']) - 1}. Received: {min(unnamed)}"
+        )
 
 
 @contextlib.contextmanager

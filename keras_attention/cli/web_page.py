@@ -10,6 +10,7 @@ import numpy as np
 from keras_attention import training
 from keras_attention.export import web
 from keras_attention.training import recipes
+from keras_attention.training.canvas_sets import AnyCanvas
 
 # Ready-made images: so many of each class, and so many in all.
 NUM_EACH, NUM_EXAMPLES = 2, 20
@@ -54,9 +55,18 @@ def samples_of(name: str, data_dir: str | None = None) -> web.Samples:
     Args:
         name: Name of the recipe.
         data_dir: Folder of TFDS, if it has moved.
+
+    Raises:
+        ValueError: If there is no such recipe, or its images have several
+            labels.
     """
     recipe = recipes.get(name)
     test = training.load_test_set(recipe, data_dir)
+    if test.labels.ndim != 1:
+        raise ValueError(
+            "A page shows one answer for each image. Received: the recipe "
+            f"{name!r}, whose images have {test.labels.shape[1]} labels"
+        )
     digits = training.load_digits(recipe.source, data_dir)["test"].images
     first = [
         np.flatnonzero(test.labels == label)[:NUM_EACH]
@@ -67,9 +77,16 @@ def samples_of(name: str, data_dir: str | None = None) -> web.Samples:
         test.images[chosen],
         test.labels[chosen],
         digits[:NUM_DIGITS],
-        recipe.canvas.distractor_size,
-        recipe.canvas.num_distractors,
+        *_clutter(recipe.canvas),
     )
+
+
+def _clutter(canvas: AnyCanvas) -> tuple[int, int]:
+    """Side and number of the pieces on a canvas; the page adds such."""
+    canvas = getattr(canvas, "canvas", canvas)  # that of pairs and rows
+    if not isinstance(canvas, training.Canvas):
+        return 0, 0
+    return canvas.distractor_size, canvas.num_distractors
 
 
 def show_page(

@@ -1,6 +1,7 @@
 """`keras-attention web` and `demo --web`, but for npm and the browser."""
 
 import json
+import sys
 import urllib.request
 import webbrowser
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from keras_attention import models, training
 from keras_attention.export.web import runtime
+from keras_attention.training import recipes
 from keras_attention_cli import demo, main, web_page
 
 
@@ -116,6 +119,34 @@ def test_samples_are_the_first_test_images_of_each_class():
     assert samples.digits.shape[1:] == (16, 16)
     assert samples.piece_size == 5
     assert samples.num_pieces == 4
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """The first forty digits instead of all, whatever the source."""
+    all_of = training.load_digits("digits")["test"]
+    few = training.Digits(all_of.images[:40], all_of.labels[:40])
+    for module in (training, sys.modules[training.load_test_set.__module__]):
+        monkeypatch.setattr(module, "load_digits", lambda *_: {"test": few})
+
+
+@pytest.mark.parametrize("name", sorted({*models.preset_names()} - {"rnn_spn"}))
+def test_every_preset_has_samples(few_digits, name):
+    canvas = recipes.get(name).canvas
+    samples = web_page.samples_of(name)
+    assert samples.images.shape[1:3] == (canvas.size, canvas.size)
+    assert samples.labels.max() < len(canvas.class_names)
+    text = repr(canvas)
+    if samples.num_pieces:
+        assert f"num_distractors={samples.num_pieces}" in text
+        assert f"distractor_size={samples.piece_size}" in text
+    else:
+        assert "num_distractors" not in text or "num_distractors=0" in text
+
+
+def test_a_recipe_of_several_labels_has_no_samples(few_digits):
+    with pytest.raises(ValueError, match="'rnn_spn'.* 3 labels"):
+        web_page.samples_of("rnn_spn")
 
 
 def test_the_demo_opens_the_page_of_what_it_exported(

@@ -168,3 +168,14 @@ class TestBadInput:
             make_site(
                 described, tmp_path / "page", samples=samples, cache=cache
             )
+
+    @pytest.mark.parametrize("label", [2, -1])
+    def test_samples_of_classes_that_the_model_does_not_know(
+        self, described, cache, tmp_path, digits, label
+    ):
+        images = np.zeros((2, 6, 8, 1), "uint8")
+        samples = Samples(images, [0, label], digits)
+        with pytest.raises(ValueError, match=f"0 to 1.*Received: {label}"):
+            make_site(
+                described, tmp_path / "page", samples=samples, cache=cache
+            )

@@ -7,15 +7,18 @@
     best.weights.h5  weights of the best epoch on the validation set
     model.keras      the trained model (the best weights), once finished
     results.json     figures on the test set, once finished
+    lock             keeps other processes out, until finished
 
 Files are written whole or not at all.
 """
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -40,11 +43,13 @@ class RunFolder:
         return self.path / name
 
     @classmethod
-    def create(cls, path: str | Path, config: dict) -> "RunFolder":
-        """Makes a new folder with its configuration.
+    @contextlib.contextmanager
+    def create(cls, path: str | Path, config: dict) -> Iterator["RunFolder"]:
+        """Makes a new folder with its configuration, which is then `locked`.
 
         Raises:
-            RunError: If something is there already, or it cannot be written.
+            RunError: If something is there already, it cannot be written, or
+                another process trains in it.
         """
         run = cls(path)
         if run.path.exists() and (
@@ -54,12 +59,32 @@ class RunFolder:
                 f"{run.path} exists already. Continue it with --resume, or "
                 "choose another folder with --out."
             )
-        try:
-            run.path.mkdir(parents=True, exist_ok=True)
+        with run.locked():
             run.write_json("config.json", config)
+            yield run
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out; ends with this one, even if killed.
+
+        Raises:
+            RunError: If another process trains here, or nothing can be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self / "lock").open("w")
         except OSError as error:
-            raise RunError(f"Cannot write to {run.path}: {error}") from error
-        return run
+            raise RunError(f"Cannot write to {self.path}: {error}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"Another process trains in {self.path}: wait until it "
+                    "has ended, or choose another folder with --out."
+                ) from None
+            yield
+            (self / "lock").unlink()
 
     def config(self) -> dict:
         """What the run was asked for.

@@ -66,28 +66,24 @@ def train(
     model = recipe.network()
     recipe.compile(model, epochs)
     _check_policy(policy, model)
-    run = RunFolder.create(
-        out,
-        {
-            "recipe": name,
-            "seed": seed,
-            "epochs": epochs,
-            "policy": policy,
-            "data_dir": data_dir,
-            "commit": commit(),
-            "environment": {
-                name: os.environ[name]
-                for name in ENVIRONMENT
-                if name in os.environ
-            },
-            "started": datetime.datetime.now().isoformat(timespec="seconds"),
-            "versions": {
-                package: version(package)
-                for package in ("keras-visual-attention", "keras", "tensorflow")
-            },
+    config = {
+        "recipe": name,
+        "seed": seed,
+        "epochs": epochs,
+        "policy": policy,
+        "data_dir": data_dir,
+        "commit": commit(),
+        "environment": {
+            name: os.environ[name] for name in ENVIRONMENT if name in os.environ
         },
-    )
-    return _run(run, recipe, model, digits, 0, verbose)
+        "started": datetime.datetime.now().isoformat(timespec="seconds"),
+        "versions": {
+            package: version(package)
+            for package in ("keras-visual-attention", "keras", "tensorflow")
+        },
+    }
+    with RunFolder.create(out, config) as run:
+        return _run(run, recipe, model, digits, 0, verbose)
 
 
 def resume(
@@ -112,8 +108,8 @@ def resume(
         The results, as `train`; those on file where the run is finished.
 
     Raises:
-        RunError: If the folder is not that of a run of this recipe, or is
-            damaged.
+        RunError: If the folder is not that of a run of this recipe, is
+            damaged, or in use.
     """
     recipe = recipes.get(name)
     run = RunFolder(out)
@@ -127,13 +123,15 @@ def resume(
         return run.results()
     digits = load_digits(recipe.source, data_dir or config["data_dir"])
     keras.utils.set_random_seed(config["seed"])
-    if not (run / "last.keras").exists():
-        model = recipe.network()
-        recipe.compile(model, config["epochs"])
-        return _run(run, recipe, model, digits, 0, verbose)
-    model = run.last()
-    done = int(model.optimizer.iterations.numpy()) // recipe.steps_per_epoch
-    return _run(run, recipe, model, digits, done, verbose)
+    with run.locked():
+        if (run / "last.keras").exists():
+            model = run.last()
+        else:
+            model = recipe.network()
+            recipe.compile(model, config["epochs"])
+        steps = int(model.optimizer.iterations.numpy())
+        done = steps // recipe.steps_per_epoch
+        return _run(run, recipe, model, digits, done, verbose)
 
 
 def _run(

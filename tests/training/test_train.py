@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -128,6 +130,48 @@ def test_a_folder_in_use_is_left_alone(tiny, tmp_path):
     with pytest.raises(training.RunError, match="exists already.*--resume"):
         training.train("tiny", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.fixture
+def other_process(run):
+    """Another process that trains in a stopped run."""
+    (run / "results.json").unlink()
+    code = (
+        "import fcntl, sys, time; file = open(sys.argv[1], 'w')\n"
+        "fcntl.flock(file, fcntl.LOCK_EX); print(flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, run / "lock"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_two_processes_do_not_train_in_one_folder(run, other_process):
+    before = (run / "last.keras").read_bytes()
+    with pytest.raises(training.RunError, match="Another process trains in"):
+        training.resume(run, "tiny", verbose=0)
+    assert (run / "last.keras").read_bytes() == before
+
+
+def test_a_run_goes_on_where_another_process_was_killed(
+    run, trained, other_process
+):
+    other_process.kill()
+    other_process.wait()
+    results = training.resume(run, "tiny", verbose=0)
+    assert results["accuracy"] == trained[1]["accuracy"]
+    assert not (run / "lock").exists()
+
+
+def test_a_run_keeps_others_out_while_it_trains(tiny, tmp_path, monkeypatch):
+    def fit(run, *_):
+        with training.RunFolder(run.path).locked():
+            pass
+
+    monkeypatch.setitem(training.train.__globals__, "_fit", fit)
+    with pytest.raises(training.RunError, match="Another process trains in"):
+        training.train("tiny", tmp_path / "run", verbose=0)
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tiny, tmp_path):

@@ -52,9 +52,7 @@ class RunFolder:
                 another process trains in it.
         """
         run = cls(path)
-        if run.path.exists() and (
-            not run.path.is_dir() or any(run.path.iterdir())
-        ):
+        if run.path.exists() and not run._is_empty():
             raise RunError(
                 f"{run.path} exists already. Continue it with --resume, or "
                 "choose another folder with --out."
@@ -62,6 +60,13 @@ class RunFolder:
         with run.locked():
             run.write_json("config.json", config)
             yield run
+
+    def _is_empty(self) -> bool:
+        """But for what is left where a process was stopped as it began."""
+        return self.path.is_dir() and all(
+            path.name == "lock" or path.name.startswith("unfinished-")
+            for path in self.path.iterdir()
+        )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -152,8 +157,12 @@ class RunFolder:
         """Writes a file beside its place, then puts it there."""
         path = self / name
         unfinished = path.with_name(f"unfinished-{name}")
-        write(unfinished)
-        os.replace(unfinished, path)
+        try:
+            write(unfinished)
+            os.replace(unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
 
     def _read_json(self, name: str) -> dict:
         path = self / name

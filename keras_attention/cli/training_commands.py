@@ -84,11 +84,13 @@ def train(
                     data_dir=data_dir,
                 )
         except KeyboardInterrupt:
-            click.echo(
-                f"\nStopped. Continue with: keras-attention train {recipe} "
-                f"--out {out} --resume",
-                err=True,
-            )
+            hint = ""
+            if (out / "config.json").exists():
+                hint = (
+                    f" Continue with: keras-attention train {recipe} "
+                    f"--out {out} --resume"
+                )
+            click.echo(f"\nStopped.{hint}", err=True)
             sys.exit(130)
     print_values({**results, "run": str(out)}, as_json)
 

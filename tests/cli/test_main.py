@@ -74,14 +74,27 @@ def test_a_run_goes_on_only_as_it_was_begun(refusal, run, option, value):
 def test_a_stopped_training_says_how_to_go_on(
     invoke, tiny, tmp_path, monkeypatch
 ):
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
+    def stop(name, out, **options):
+        with training.RunFolder.create(out, {}):
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "train", stop)
     result = invoke("train", "tiny", "--out", tmp_path / "run")
     assert result.exit_code == 130
     command = f"keras-attention train tiny --out {tmp_path / 'run'} --resume"
     assert command in result.stderr
+
+
+def test_a_training_that_was_stopped_before_it_began_cannot_go_on(
+    invoke, tiny, tmp_path, monkeypatch
+):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", stop)
+    result = invoke("train", "tiny", "--out", tmp_path / "run")
+    assert result.exit_code == 130
+    assert result.stderr == "\nStopped.\n"
 
 
 def test_evaluate_prints_the_accuracy_of_the_run(answer, run, trained):

@@ -84,8 +84,9 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def run(tiny, trained, tmp_path):
+def run(tiny, trained, tmp_path, monkeypatch):
     """A copy of the folder of a finished run of `tiny`."""
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     return shutil.copytree(trained[0], tmp_path / "run")
 
 

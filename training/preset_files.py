@@ -63,7 +63,7 @@ def write_preset(
     config, results = run.config(), run.results()
     recipe = recipes.get(config["recipe"])
     commit = commit or config.get("commit")
-    _check_commit(commit)
+    _check_commits(commit, config)
     if config.get("policy"):
         raise RunError(
             "A preset must look where it learned to. Received: a run with the "
@@ -172,14 +172,16 @@ def _write_model(run: RunFolder, file: Path) -> keras.Model:
     return keras.models.load_model(file, compile=False)
 
 
-def _check_commit(commit: str | None) -> None:
-    if not commit or commit.endswith("-dirty"):
-        raise RunError(
-            "A preset and what stands beside it must come from committed "
-            "source code: commit, and train again. (`make_preset.py --commit` "
-            "is for a run that does not tell its own.) "
-            f"Received: commit={commit!r}"
-        )
+def _check_commits(began: str | None, config: dict) -> None:
+    resumed = [code["commit"] for code in config.get("resumed", ())]
+    for commit in (began, *resumed):
+        if not commit or commit.endswith("-dirty"):
+            raise RunError(
+                "A preset and what stands beside it must come from committed "
+                "source code, also where a run was resumed: commit, and train "
+                "again. (`make_preset.py --commit` is for a run that does not "
+                f"tell its own.) Received: commit={commit!r}"
+            )
 
 
 def _command(config: dict, epochs: int) -> str:
@@ -213,7 +215,7 @@ def _other_seed(path: str | Path, card: dict) -> dict:
 def _told(path: str | Path) -> dict:
     run = RunFolder(path)
     config, results = run.config(), run.results()
-    _check_commit(config.get("commit"))
+    _check_commits(config.get("commit"), config)
     return {
         **{name: results[name] for name in TOLD if name in results},
         "command": _command(config, recipes.get(config["recipe"]).epochs),

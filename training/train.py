@@ -72,15 +72,11 @@ def train(
         "epochs": epochs,
         "policy": policy,
         "data_dir": data_dir,
-        "commit": commit(),
         "environment": {
             name: os.environ[name] for name in ENVIRONMENT if name in os.environ
         },
         "started": datetime.datetime.now().isoformat(timespec="seconds"),
-        "versions": {
-            package: version(package)
-            for package in ("keras-visual-attention", "keras", "tensorflow")
-        },
+        **_code(),
     }
     with RunFolder.create(out, config) as run:
         return _run(run, recipe, model, digits, 0, verbose)
@@ -98,6 +94,9 @@ def resume(
     The data, the schedules, the optimiser and the random numbers go on as if
     the run had not been stopped.
 
+    Where the source code or a version is another than before, `config.json`
+    lists it under `resumed`.
+
     Args:
         out: Folder of the run.
         name: Name of the recipe that the run was started with.
@@ -109,7 +108,8 @@ def resume(
 
     Raises:
         RunError: If the folder is not that of a run of this recipe, is
-            damaged, or in use.
+            damaged or in use, or was begun where numbers are rounded
+            otherwise.
     """
     recipe = recipes.get(name)
     run = RunFolder(out)
@@ -121,9 +121,11 @@ def resume(
         )
     if (run / "results.json").exists():
         return run.results()
+    _check_environment(run, config)
     digits = load_digits(recipe.source, data_dir or config["data_dir"])
     keras.utils.set_random_seed(config["seed"])
     with run.locked():
+        _record_code(run, config)
         if (run / "last.keras").exists():
             model = run.last()
         else:
@@ -132,6 +134,41 @@ def resume(
         steps = int(model.optimizer.iterations.numpy())
         done = steps // recipe.steps_per_epoch
         return _run(run, recipe, model, digits, done, verbose)
+
+
+def _code() -> dict:
+    """The state of the source code, and the versions it runs with."""
+    return {
+        "commit": commit(),
+        "versions": {
+            package: version(package)
+            for package in ("keras-visual-attention", "keras", "tensorflow")
+        },
+    }
+
+
+def _record_code(run: RunFolder, config: dict) -> None:
+    """Adds to a run that other code goes on with it."""
+    code, resumed = _code(), config.get("resumed", [])
+    last = [config, *resumed][-1]
+    if any(last.get(name) != code[name] for name in code):
+        run.write_json("config.json", {**config, "resumed": [*resumed, code]})
+
+
+def _check_environment(run: RunFolder, config: dict) -> None:
+    """Refuses to go on where a variable is not as the run was begun."""
+    began = config.get("environment")
+    if began is None:  # of a version that did not tell
+        return
+    for name in ENVIRONMENT:
+        was, found = began.get(name), os.environ.get(name)
+        if was != found:
+            do = f"unset {name}" if was is None else f"export {name}={was}"
+            raise RunError(
+                f"{run.path} was begun with {name} {was or 'not set'}, and "
+                "with another value numbers are rounded otherwise: "
+                f"`{do}`, then resume. Received: {found or 'not set'}"
+            )
 
 
 def _run(

@@ -198,6 +198,20 @@ def test_what_was_not_committed_stands_beside_no_preset(
     assert (folder / "tiny.json").read_text() == before
 
 
+def test_what_was_resumed_by_code_that_was_not_committed_is_refused(
+    run, other_runs, tiny, folder, tmp_path
+):
+    control = shutil.copytree(other_runs / "center", tmp_path / "control")
+    for path in (run, control):
+        config = json.loads((path / "config.json").read_text())
+        config["resumed"] = [{"commit": COMMIT}, {"commit": f"{COMMIT}-dirty"}]
+        (path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(training.RunError, match="resumed.*-dirty"):
+        training.compare_preset("tiny", folder, controls=[control])
+    with pytest.raises(training.RunError, match="resumed.*-dirty"):
+        training.write_preset(run, folder, commit=COMMIT)
+
+
 @pytest.mark.parametrize("commit", ["", f"{COMMIT}-dirty"])
 def test_what_was_not_committed_makes_no_preset(run, tmp_path, commit):
     config = json.loads((run / "config.json").read_text())

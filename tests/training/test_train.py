@@ -190,6 +190,49 @@ def test_resuming_another_recipe_is_refused(run):
         training.resume(run, "ram_digits")
 
 
+@pytest.mark.parametrize(
+    ("was", "found", "do"), [(None, "1", "unset"), ("1", None, "export")]
+)
+def test_resuming_where_numbers_are_rounded_otherwise_is_refused(
+    run, monkeypatch, was, found, do
+):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    (run / "results.json").unlink()
+    config = json.loads((run / "config.json").read_text())
+    config["environment"] = {} if was is None else {name: was}
+    (run / "config.json").write_text(json.dumps(config))
+    if found is not None:
+        monkeypatch.setenv(name, found)
+    said = (
+        f"{name} {was or 'not set'}.*`{do} {name}.*"
+        f"Received: {found or 'not set'}"
+    )
+    with pytest.raises(training.RunError, match=said):
+        training.resume(run, "tiny", verbose=0)
+
+
+def test_a_run_says_which_code_went_on_with_it(run, monkeypatch):
+    began = json.loads((run / "config.json").read_text())
+    for commit in (began["commit"], "other-dirty", "other-dirty", "other"):
+        (run / "results.json").unlink()
+        patch = {"commit": lambda commit=commit: commit, "_run": finished}
+        for name, value in patch.items():
+            monkeypatch.setitem(training.train.__globals__, name, value)
+        training.resume(run, "tiny", verbose=0)
+    versions = began["versions"]
+    assert json.loads((run / "config.json").read_text()) == {
+        **began,
+        "resumed": [
+            {"commit": "other-dirty", "versions": versions},
+            {"commit": "other", "versions": versions},
+        ],
+    }
+
+
+def finished(run, *_):
+    run.write_json("results.json", {})
+
+
 @pytest.mark.parametrize("name", ["config.json", "last.keras"])
 def test_a_damaged_run_is_refused(run, name):
     (run / "results.json").unlink()

@@ -10,6 +10,7 @@ from keras_attention import export, training
 from keras_attention.training import plots, recipes
 from keras_attention.training.page import page
 from keras_attention_cli.jobs import export_source, write_whole
+from keras_attention_cli.training_commands import check_same_run
 
 RECIPE = "ram_digits"
 NUM_PICTURES = 6
@@ -17,7 +18,7 @@ NUM_PICTURES = 6
 
 def run_demo(
     out: Path,
-    seed: int = 0,
+    seed: int | None = None,
     formats: Sequence[str] = (),
     report: Callable[[str], None] = print,
 ) -> dict:
@@ -25,7 +26,8 @@ def run_demo(
 
     Args:
         out: Folder for the run, the exported files and the page.
-        seed: Seed of the training.
+        seed: Seed of the training; by default that of the one that was
+            stopped, or 0.
         formats: As of `export.export_model`.
         report: Is told what is done next.
 
@@ -34,11 +36,14 @@ def run_demo(
     """
     start = time.perf_counter()
     run = out / "run"
+    begun = (run / "config.json").exists()
+    if begun:
+        check_same_run(run, {"seed": seed})
     report("Training a glimpse model on cluttered handwritten digits")
-    if (run / "config.json").exists():
+    if begun:
         results = training.resume(run, RECIPE)
     else:
-        results = training.train(RECIPE, run, seed=seed)
+        results = training.train(RECIPE, run, seed=seed or 0)
     report("Testing it at random places")
     elsewhere = training.evaluate_run(run, "random")
     report("Exporting, and checking both files against Keras")

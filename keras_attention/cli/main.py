@@ -31,7 +31,7 @@ def main() -> None:
     show_default=True,
     help="Folder for the run, the exported files and the page.",
 )
-@click.option("--seed", default=0, show_default=True, help="Repeats a run.")
+@click.option("--seed", type=int, help="Repeats a run.  [default: 0]")
 @click.option(
     "--web",
     is_flag=True,
@@ -39,7 +39,9 @@ def main() -> None:
 )
 @web_command.port_option
 @json_option
-def demo(out: Path, seed: int, web: bool, port: int, as_json: bool) -> None:
+def demo(
+    out: Path, seed: int | None, web: bool, port: int, as_json: bool
+) -> None:
     """Watch a model learn where to look, then hold its files.
 
     Trains on handwritten digits that come with scikit-learn (no network), on

@@ -70,7 +70,7 @@ def train(
 
         try:
             if resume:
-                _check_same_run(
+                check_same_run(
                     out, {"seed": seed, "epochs": epochs, "policy": policy}
                 )
                 results = training.resume(out, recipe, data_dir=data_dir)
@@ -95,7 +95,7 @@ def train(
     print_values({**results, "run": str(out)}, as_json)
 
 
-def _check_same_run(out: Path, asked: dict) -> None:
+def check_same_run(out: Path, asked: dict) -> None:
     """Refuses to go on otherwise than a run was begun."""
     from keras_attention.training.run_folder import RunError, RunFolder
 

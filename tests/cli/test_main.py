@@ -182,6 +182,17 @@ def test_the_demo_does_all_of_it(answer, tiny, tmp_path, monkeypatch):
     assert versions == ["1", "2"]
 
 
+def test_a_demo_goes_on_only_with_its_seed(refusal, run, monkeypatch):
+    def resume(*_):
+        raise RuntimeError("it goes on")
+
+    monkeypatch.setattr(training, "resume", resume)
+    demo = ("demo", "--out", run.parent)
+    assert "Received: --seed 0" in refusal(*demo, "--seed", 0)
+    assert "it goes on" in refusal(*demo, "--seed", 3)
+    assert "it goes on" in refusal(*demo)
+
+
 class TestBadInput:
     def test_an_unknown_recipe(self, refusal, tmp_path):
         said = refusal("train", "ram_nothing", "--out", tmp_path / "run")

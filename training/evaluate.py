@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import models
+from keras_attention import layers, models
 from keras_attention.layers.until_sure import checked_threshold
 
 from .canvas_sets import CanvasSet, fixed_set
@@ -44,7 +44,8 @@ def evaluate(
         `(N, L, K)`.
 
     Raises:
-        ValueError: If the set is empty or the policy unknown.
+        ValueError: If the set is empty, the policy unknown, or there is no
+            hard attention for it to place.
     """
     scores = _predicted(model, canvases, policy, batch_size, verbose)
     return _figures(np.argmax(scores, axis=-1), canvases)
@@ -77,8 +78,8 @@ def until_sure_curve(
         `mean_glimpses`.
 
     Raises:
-        ValueError: If a threshold is not in (0, 1], the set is empty, the
-            policy unknown, or the model cannot be taken apart.
+        ValueError: If a threshold is not in (0, 1], the model cannot be
+            taken apart, and as of `evaluate`.
     """
     thresholds = [checked_threshold(threshold) for threshold in thresholds]
     steps = models.every_step(model)
@@ -114,12 +115,25 @@ def _predicted(
             canvases.images, batch_size=batch_size, verbose=verbose
         )
     with looking(policy):
+        _check_hard(model, policy)
         # Keras runs again what it traced, under another policy or under this.
         model.make_predict_function(force=True)
         try:
             return _predicted(model, canvases, None, batch_size, verbose)
         finally:
             model.make_predict_function(force=True)
+
+
+def _check_hard(model: keras.Model, policy: str) -> None:
+    """Refuses a policy that would change nothing."""
+    hard = (layers.ItemWiseHardAttention, layers.LocationWiseHardAttention)
+    if not any(isinstance(layer, hard) for layer in model._flatten_layers()):
+        raise ValueError(
+            "`policy` is for hard attention, and this model has none: it would "
+            "look as it learned to. `diagnose` tells what soft attention and "
+            "transformers read elsewhere. Received: "
+            f"policy={policy!r}, model={model.name!r}"
+        )
 
 
 def looking(policy: str | None) -> contextlib.AbstractContextManager:
@@ -161,6 +175,7 @@ def evaluate_run(
     Raises:
         RunError: If there is no such run or preset, or the run is not
             finished, or damaged.
+        ValueError: As of `evaluate`.
     """
     trained = load_trained(path)
     model, recipe = trained.model, trained.recipe

@@ -87,6 +87,12 @@ def test_a_policy_changes_where_a_plain_model_looks_and_only_then():
     )
 
 
+@pytest.mark.parametrize("policy", ["random", "center", "sample"])
+def test_a_policy_is_refused_where_it_would_change_nothing(policy):
+    with pytest.raises(ValueError, match=f"diagnose.*policy='{policy}'"):
+        training.evaluate(corner_model(), canvases([255], [1]), policy)
+
+
 def test_an_empty_set_is_refused():
     with pytest.raises(ValueError, match="holds no image"):
         training.evaluate(corner_model(), canvases([], []))

@@ -1,6 +1,8 @@
 """Classifies any number of image files."""
 
+import contextlib
 import hashlib
+import io
 import os
 import time
 from collections.abc import Sequence
@@ -58,12 +60,11 @@ def predict_images(
     Raises:
         FileNotFoundError: if there is no exported model.
         RuntimeError: if the pipeline fails. What is done is kept.
-        ValueError: if there is no image or no SavedModel, or `out` holds
-            something else.
+        ValueError: if there is no image or no SavedModel, `out` holds
+            something else, or an option of Beam is wrong.
     """
     start = time.perf_counter()
-    options = PipelineOptions([*_direct(num_workers), *beam_options])
-    _check_options(options)
+    options = _options([*_direct(num_workers), *beam_options])
     pipeline = beam.Pipeline(options=options)
     files = image_files(images)
     model = load_exported_saved_model(Path(exported).resolve())
@@ -113,16 +114,31 @@ def _direct(num_workers: int) -> list[str]:
     ]
 
 
+def _options(arguments: Sequence[str]) -> PipelineOptions:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions(arguments)
+            _check_options(options)
+    except SystemExit as error:  # of argparse
+        if error.code == 0:  # --help
+            raise
+        reason = said.getvalue().rpartition("error: ")[2].strip()
+        raise ValueError(f"An option of Apache Beam: {reason}") from error
+    return options
+
+
 def _check_options(options: PipelineOptions) -> None:
-    """Raises `ValueError` for options that no one would read.
+    """Parses all options; raises `ValueError` for those no one would read.
 
     Runners on other machines are told of all, also those unknown here.
     """
+    known = options.get_all_options()
     runner = options.view_as(StandardOptions).runner or "DirectRunner"
     if not runner.endswith("DirectRunner"):
         return
     given = options.get_all_options(retain_unknown_options=True)
-    unknown = given.keys() - options.get_all_options().keys()
+    unknown = given.keys() - known.keys()
     if unknown:
         raise ValueError(
             "Apache Beam's DirectRunner has no such option. Received: "

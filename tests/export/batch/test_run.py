@@ -192,6 +192,18 @@ class TestBadInput:
             beam_options=["--runner=NoRunner"],
         )
 
+    @pytest.mark.parametrize("runner", ["DirectRunner", "FlinkRunner"])
+    def test_options_whose_values_are_wrong(
+        self, exported, folder, tmp_path, runner
+    ):
+        self.refused(
+            tmp_path,
+            exported,
+            [folder],
+            match="option of Apache Beam: argument --parallelism: invalid int",
+            beam_options=[f"--runner={runner}", "--parallelism=all"],
+        )
+
     def test_an_output_that_exists(self, exported, folder, batch):
         before = (batch[1] / "predictions.jsonl").read_bytes()
         with pytest.raises(ValueError, match="new or empty folder"):

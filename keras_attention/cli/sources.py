@@ -2,6 +2,7 @@
 
 import dataclasses
 import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -90,7 +91,10 @@ def load_examples(file: Path) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         with np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
         images = found["images"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (
+        *(OSError, EOFError, ValueError, KeyError),
+        *(TypeError, zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise ValueError(
             "The examples must be an .npz file with the array `images` (N, "
             "height, width, channels), and if they are known `classes` (N,). "

@@ -206,6 +206,26 @@ class TestBadInput:
         )
         assert "float16, dynamic_range, int8, onnx, web" in said
 
+    @pytest.mark.parametrize("damage", ["npy", "empty", "flipped"])
+    def test_examples_that_are_none(self, refusal, run, tmp_path, damage):
+        file = tmp_path / "examples.npz"
+        images = np.zeros((9, 16, 16, 1))
+        np.savez_compressed(file, images=images)
+        if damage == "npy":
+            file = tmp_path / "examples.npy"
+            np.save(file, images)
+        elif damage == "empty":
+            file.write_bytes(b"")
+        else:
+            content = bytearray(file.read_bytes())
+            start = content.index(b"images.npy") + len(b"images.npy") + 20
+            content[start : start + 8] = b"\xff" * 8
+            file.write_bytes(content)
+        said = refusal(
+            "export", run, "--out", tmp_path / "out", "--examples", file
+        )
+        assert "must be an .npz file" in said
+
     def test_an_output_folder_of_other_files(self, refusal, run, tmp_path):
         out = tmp_path / "out"
         out.mkdir()

@@ -33,7 +33,7 @@ def read_image(
 
     Raises:
         ValueError: if the file is missing, empty, damaged, of another format
-            or too large, or if C is neither 1 nor 3.
+            or too large, if C is neither 1 nor 3, or H or W not known.
     """
     from PIL import Image, ImageOps
 
@@ -42,6 +42,11 @@ def read_image(
         raise ValueError(
             "Image files can be read for models of 1 or 3 channels. "
             f"Received: shape={tuple(shape)}"
+        )
+    if None in shape:
+        raise ValueError(
+            "The model takes images of any size, to none of which a file can "
+            f"be fitted: export it with one size. Received: {tuple(shape)}"
         )
     try:
         with warnings.catch_warnings():

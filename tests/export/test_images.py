@@ -50,6 +50,12 @@ def test_a_file_that_is_open_is_read_like_one_by_its_name(tmp_path):
         read_image(io.BytesIO(b"no picture"), (2, 2, 1))
 
 
+def test_a_model_of_any_size_reads_no_files(tmp_path):
+    file = saved(tmp_path / "a.png", GREY)
+    with pytest.raises(ValueError, match=r"one size.*\(None, None, 1\)"):
+        read_image(file, (None, None, 1))
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_transparent_is_composited_on_black(tmp_path, channels):
     pixels = np.full((2, 2, 4), 255, "uint8")

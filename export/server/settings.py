@@ -63,6 +63,12 @@ class Settings:
                     f"`{field}` must be more than 0. Received: "
                     f"{getattr(self, field)}"
                 )
+        for field in ("port", "grpc_port"):
+            if not 0 <= getattr(self, field) <= 65535:
+                raise ValueError(
+                    f"`{field}` must be 0 to 65535. Received: "
+                    f"{getattr(self, field)}"
+                )
         if self.token is not None and not re.fullmatch(r"[!-~]+", self.token):
             raise ValueError(
                 "`token` must be printable ASCII without spaces, and not "

@@ -37,12 +37,14 @@ TOKEN = "KERAS_ATTENTION_TOKEN"
 )
 @click.option(
     "--port",
+    type=click.IntRange(0, 65535),
     default=8501,
     show_default=True,
     help="Port of the REST protocols; 0 takes a free one.",
 )
 @click.option(
     "--grpc-port",
+    type=click.IntRange(0, 65535),
     default=8081,
     show_default=True,
     help="Port of the gRPC protocol; 0 takes a free one.",

@@ -16,6 +16,7 @@ from keras_attention_cli.command import (
 
 port_option = click.option(
     "--port",
+    type=click.IntRange(0, 65535),
     default=0,
     show_default=True,
     help="Port of the page's address; 0 takes one that is free.",

@@ -29,6 +29,22 @@ def test_it_explains_itself_and_says_where_it_listens():
     assert TOKEN in result.output
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("serve", "--port"),
+        ("serve", "--grpc-port"),
+        ("web", "--port"),
+        ("demo", "--port"),
+    ],
+)
+def test_a_port_that_is_none_is_refused(tmp_path, command, option):
+    folder = [] if command == "demo" else [str(tmp_path)]
+    result = CliRunner().invoke(main, [command, *folder, option, "99999"])
+    assert result.exit_code == 2
+    assert "0<=x<=65535" in result.stderr
+
+
 def test_what_is_no_export_is_refused(tmp_path):
     assert "there is no model.tflite" in refusal(tmp_path)
     assert "there is no model.tflite" in refusal(tmp_path / "nothing")

@@ -21,6 +21,8 @@ def test_the_newest_version_is_served(serving_folder, tmp_path):
         ({"name": "a/b"}, "`name` must be letters, digits"),
         ({"num_workers": 0}, "`num_workers` must be more than 0. Received: 0"),
         ({"timeout": float("nan")}, "`timeout` must be more than 0"),
+        ({"port": 65536}, "`port` must be 0 to 65535. Received: 65536"),
+        ({"grpc_port": -1}, "`grpc_port` must be 0 to 65535. Received: -1"),
         ({"token": ""}, "`token` must be printable ASCII"),
         ({"token": "two words"}, "`token` must be printable ASCII"),
     ],

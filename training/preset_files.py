@@ -124,7 +124,8 @@ def compare_preset(
     Raises:
         RunError: If there is no such preset, or a run is not finished or not
             committed; if another seed is the preset's own, or its run is of
-            another recipe, number of epochs or policy.
+            another recipe, number of epochs or policy; if a control reads
+            other images.
     """
     file = Path(folder) / f"{name}.json"
     if not file.exists():
@@ -137,7 +138,7 @@ def compare_preset(
     )
     card["controls"] = _merged(
         card["controls"],
-        [_told(control) for control in controls],
+        [_control(control, card) for control in controls],
         ("recipe", "policy"),
     )
     RunFolder(folder).write_json(file.name, card)
@@ -210,6 +211,20 @@ def _other_seed(path: str | Path, card: dict) -> dict:
             f"{card['seed']}. Received: {found}, seed {config['seed']}"
         )
     return {"seed": config["seed"], **_told(path)}
+
+
+def _control(path: str | Path, card: dict) -> dict:
+    control = recipes.get(RunFolder(path).config()["recipe"])
+    if not _same_task(control, recipes.get(card["recipe"])):
+        raise RunError(
+            "A control must read the images that the preset reads. "
+            f"Received: {path}, of {control.source!r} on {control.canvas}"
+        )
+    return _told(path)
+
+
+def _same_task(one: Recipe, other: Recipe) -> bool:
+    return (one.source, one.canvas) == (other.source, other.canvas)
 
 
 def _told(path: str | Path) -> dict:

@@ -183,6 +183,31 @@ def test_what_does_not_fit_stands_not_beside(
     assert (folder / "tiny.json").read_text() == before
 
 
+def test_a_control_of_another_task_stands_not_beside(
+    other_runs, tiny, folder, monkeypatch
+):
+    before = (folder / "tiny.json").read_text()
+    other = dataclasses.replace(tiny, name="other", canvas=Canvas(20))
+    known = {"tiny": tiny, "other": other}
+    monkeypatch.setattr(recipes, "get", known.get)
+    control = shutil.copytree(other_runs / "center", folder / "control")
+    config = json.loads((control / "config.json").read_text())
+    (control / "config.json").write_text(
+        json.dumps({**config, "recipe": "other"})
+    )
+    with pytest.raises(training.RunError, match=r"control, of .*size=20"):
+        training.compare_preset("tiny", folder, controls=[control])
+    assert (folder / "tiny.json").read_text() == before
+
+
+@pytest.mark.parametrize("name", models.preset_names())
+def test_every_control_reads_what_its_preset_reads(name):
+    recipe = recipes.get(name)
+    for control in models.preset_card(name)["controls"]:
+        control = recipes.get(control["recipe"])
+        assert preset_files._same_task(control, recipe)
+
+
 @pytest.mark.parametrize("commit", [None, f"{COMMIT}-dirty"])
 def test_what_was_not_committed_stands_beside_no_preset(
     other_runs, tiny, folder, tmp_path, commit

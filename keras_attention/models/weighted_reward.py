@@ -6,6 +6,7 @@ the padding at the end of a sequence earn nothing, and learn nothing.
 """
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_attention.policies import reinforce
@@ -75,20 +76,26 @@ class WeightedReward:
             ValueError: if there are rewards for another number of choices.
         """
         zeros = ops.zeros_like(chosen["query"][..., 0], "float32")  # (B, T)
-        counts = _of_steps(self.counts, zeros.shape[1]) + zeros
+        counts = _of_steps(self.counts, zeros) + zeros
         if "mask" in chosen:
             counts *= ops.cast(chosen["mask"], "float32")
         if len(self.values.shape) == 1:
             return self.total[:, None] + zeros, counts
         _check_steps(self.values.shape, zeros.shape[1])
-        returns = reinforce.returns(self.values)
-        return _of_steps(returns, zeros.shape[1]) + zeros, counts
+        returns = _of_steps(reinforce.returns(self.values), zeros)
+        if zeros.shape[1] != 1:  # of a graph: other numbers fail here
+            returns = tf.ensure_shape(returns, (None, zeros.shape[1]))
+        return returns + zeros, counts
 
 
-def _of_steps(values, num_choices):
+def _of_steps(values, choices):
     """What comes after every choice: all, after one outside the steps."""
-    known = None not in (values.shape[1], num_choices)
-    return values[:, :1] if known and values.shape[1] != num_choices else values
+    steps, num_choices = ops.shape(values)[1], ops.shape(choices)[1]
+    if num_choices == 1:
+        return values[:, :1]
+    if isinstance(steps, int) and isinstance(num_choices, int):
+        return values if steps == num_choices else values[:, :1]
+    return values[:, : tf.where(tf.equal(steps, num_choices), steps, 1)]
 
 
 def _weights(sample_weight, y_pred):

@@ -125,6 +125,41 @@ def test_rewards_of_another_number_of_choices_are_an_error(steps):
         reward.of_choices(CHOSEN)
 
 
+@pytest.mark.parametrize(
+    ("num_choices", "dense"),
+    [(1, True), (1, False), (4, True), (4, False), (6, False)],
+)
+def test_a_number_of_steps_known_late_changes_nothing(num_choices, dense):
+    chosen = {"query": tf.zeros((3, num_choices, 2))}
+
+    def of_choices(scores):
+        scores._keras_mask = tf.range(tf.shape(scores)[1])[None] < [
+            [4],
+            [2],
+            [0],
+        ]
+        reward = tf.reduce_sum(scores, axis=-1)
+        reward = reward if dense else reward[:, 0]
+        return WeightedReward(reward, scores).of_choices(chosen)
+
+    scores = tf.constant(np.repeat(DENSE[..., None] / 5, 5, -1), "float32")
+    late = tf.function(of_choices, [tf.TensorSpec((None, None, 5))])
+    for found, expected in zip(late(scores), of_choices(scores), strict=True):
+        assert found.shape == (3, num_choices)
+        np.testing.assert_allclose(found, expected)
+
+
+def test_rewards_of_another_number_are_an_error_in_a_graph_too():
+    @tf.function(input_signature=[tf.TensorSpec((3, None))])
+    def of_choices(reward):
+        return WeightedReward(reward, SCORES).of_choices(CHOSEN)
+
+    of_choices(tf.zeros((3, 4)))
+    for steps in (1, 3, 5):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="compatible"):
+            of_choices(tf.zeros((3, steps)))
+
+
 def test_several_weights_are_an_error():
     with pytest.raises(ValueError, match="`sample_weight`. Received: 2"):
         WeightedReward(tf.zeros(3), SCORES, [np.ones(3), np.ones(3)])

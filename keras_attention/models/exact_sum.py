@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
-from keras_attention.models.hard_attention import called, hard_attention
+from keras_attention.models.hard_attention import called
 from keras_attention.models.returns_baseline import (
     NoBaseline,
     ReturnsBaseline,
@@ -73,7 +73,7 @@ def outcomes_of(model, choices):
             of that layer of which there is no sum.
     """
     names = list(choices.rewarded)
-    found = [called(name, hard_attention(model)) for name in names]
+    found = list(called(model, names).values())
     if len(found) != 1 or not isinstance(
         getattr(found[0], "mechanism", None), ItemWiseHardAttention
     ):

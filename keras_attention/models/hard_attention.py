@@ -11,6 +11,7 @@ from keras_attention.layers.location_wise_hard_attention import (
 )
 from keras_attention.layers.mechanism import Mechanism
 from keras_attention.layers.recurrent_attention import RecurrentAttention
+from keras_attention.models.attention_layers import attention_layers, layer_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,15 +63,18 @@ def hard_attention(model):
     return found
 
 
-def called(name, found):
-    """The hard attention that a call was recorded of, or None.
+def called(model, names):
+    """The hard attention that calls were recorded of.
 
     Args:
-        name: what `record_attention` calls it. A layer that is called again
-            is there again, with a number appended.
-        found: what `hard_attention` returned.
+        model: any `keras.Model`.
+        names: what `record_attention` calls them.
 
     Returns:
-        `HardAttention`, or None for what is none.
+        Dict of the names to `HardAttention`, or None for what is none.
     """
-    return found.get(name) or found.get(name.rpartition("_")[0])
+    known, found = attention_layers(model), hard_attention(model)
+    layers = {name: layer_of(known, name) for name in names}
+    return {
+        name: layer and found.get(layer.name) for name, layer in layers.items()
+    }

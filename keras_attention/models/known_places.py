@@ -25,7 +25,7 @@ import tensorflow as tf
 from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
-from keras_attention.models.hard_attention import called, hard_attention
+from keras_attention.models.hard_attention import called
 
 _LEAST = 1e-37  # a weight below it counts as this
 
@@ -102,8 +102,7 @@ def taught(model, attention):
         Dict of some of these names to mechanisms. In an `UntilSure` there
         is none: it ends where it is sure, not where places do.
     """
-    found = hard_attention(model)
-    parts = {name: called(name, found) for name in attention}
+    parts = called(model, attention)
     return {name: part.mechanism for name, part in parts.items() if part}
 
 

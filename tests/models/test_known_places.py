@@ -121,6 +121,21 @@ def test_an_item_that_can_not_be_chosen_counts_as_not_known():
     np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
 
 
+def test_a_soft_layer_with_the_name_of_a_second_call_is_not_taught():
+    items = keras.Input((5, 3))
+    hard = layers.ItemWiseHardAttention(units=4, name="look")
+    soft = layers.ItemWiseSoftAttention(units=4, name="look_1")
+    read = soft(items)
+    model = keras.Model(items, [hard(items), read, hard(read[:, None])])
+    with keras_attention.record_attention() as attention:
+        model(ITEMS)
+    assert set(attention) == {"look", "look_1", "look_2"}
+    assert known_places.taught(model, attention) == {
+        "look": hard,
+        "look_2": hard,
+    }
+
+
 @pytest.mark.parametrize(
     ("make", "inputs", "places", "text"),
     [

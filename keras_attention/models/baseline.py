@@ -1,6 +1,7 @@
 """What reward to expect of a choice: learned, or by one of several names."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_attention.models import returns_baseline
@@ -102,7 +103,8 @@ def expected_rewards(baseline, queries, returns, counts, **call):
     """What a baseline expects, from what it looks at.
 
     Args:
-        baseline: a `ReturnsBaseline`, or a layer of the queries.
+        baseline: a `ReturnsBaseline`, or a layer of the queries, which no
+            gradient reaches.
         queries: dict of the names of attention layers to (B, T, Q).
         returns: dict of the same names to (B, T).
         counts: dict of the same names to (B, T).
@@ -110,11 +112,28 @@ def expected_rewards(baseline, queries, returns, counts, **call):
 
     Returns:
         Dict of the same names to (B, T), in float32.
+
+    Raises:
+        ValueError: if a layer expects something of another shape.
     """
     if isinstance(baseline, ReturnsBaseline):
         expected = baseline(returns, counts, **call)
     else:
-        expected = baseline(queries)
-    return {
+        expected = baseline(
+            {name: ops.stop_gradient(query) for name, query in queries.items()}
+        )
+    expected = {
         name: ops.cast(values, "float32") for name, values in expected.items()
     }
+    for name, values in returns.items():
+        _check_shape(name, expected[name], values)
+    return expected
+
+
+def _check_shape(name, expected, returns):
+    if not tf.TensorShape(returns.shape).is_compatible_with(expected.shape):
+        raise ValueError(
+            "`baseline` must expect one reward of each choice, (batch, steps)="
+            f"{tuple(returns.shape)} for {name!r}. "
+            f"Received: shape={tuple(expected.shape)}"
+        )

@@ -72,16 +72,19 @@ def outcomes_of(model, choices):
             which the number is known and the outcomes are few; for options
             of that layer of which there is no sum.
     """
-    names = list(choices.rewarded)
+    names = list(choices.layers)  # outcomes are forced on all of them
     found = list(called(model, names).values())
-    if len(found) != 1 or not isinstance(
-        getattr(found[0], "mechanism", None), ItemWiseHardAttention
+    if len(found) != 1 or not (
+        choices.rewarded
+        and isinstance(
+            getattr(found[0], "mechanism", None), ItemWiseHardAttention
+        )
     ):
         raise ValueError(
             '`estimator="exact"` sums over the items of one '
-            '`ItemWiseHardAttention`. Use `estimator="score_function"` for '
-            "places, and for several layers that sample. "
-            f"Received: layers that sample={names}"
+            "`ItemWiseHardAttention` that learns by reward. Give the model "
+            '`estimator="score_function"` for places, and for several layers '
+            f"that sample. Received: layers that sample={names}"
         )
     values, mechanism = choices.rewarded[names[0]], found[0].mechanism
     again = not getattr(found[0].cell, "inhibition_of_return", False)

@@ -323,6 +323,18 @@ def test_places_have_no_exact_sum():
         models.ReinforceModel(images, state, estimator="exact")
 
 
+@pytest.mark.parametrize("estimator", ["straight_through", "score_function"])
+def test_outcomes_are_forced_on_one_layer(estimator):
+    items = keras.Input((3, 2))
+    first = layers.ItemWiseHardAttention(units=4, name="first")
+    other = layers.ItemWiseHardAttention(
+        units=4, estimator=estimator, name="other"
+    )
+    scores = keras.layers.Flatten()(first(other(items)))
+    with pytest.raises(ValueError, match="'other', 'first'"):
+        models.ReinforceModel(items, scores, estimator="exact")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -50,9 +50,16 @@ class LocationPolicy(SeededLayer):
             given, such as `location`, and nothing for the mode.
 
         Raises:
-            ValueError: if a scope gives locations of another shape.
+            ValueError: if a scope gives locations of another shape, or
+                indices.
         """
         policy = scope.current_policy(training)
+        if policy.indices is not None:
+            raise ValueError(
+                "`policy(indices=...)` gives items, but "
+                f"`{type(self).__name__}` {self.name!r} chooses places: use "
+                "`policy(location=...)`."
+            )
         steps = (batch_size, num_steps)
         if policy.name == "sample":
             return {"noise": self.noise(steps)}

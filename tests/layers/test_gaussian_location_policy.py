@@ -107,6 +107,14 @@ def test_a_given_location_is_taken_as_it_is(given):
     np.testing.assert_allclose(outcome["log_prob"], expected, rtol=1e-5)
 
 
+def test_given_items_are_an_error():
+    with (
+        keras_attention.policy(indices=[1]),
+        pytest.raises(ValueError, match=r"use `policy\(location=\.\.\.\)`"),
+    ):
+        make().choices(batch_size=3, num_steps=4)
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [

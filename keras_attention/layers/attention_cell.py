@@ -1,6 +1,8 @@
 """The recurrent attention cell: a state that asks, a mechanism that looks."""
 
+import inspect
 import math
+import warnings
 
 import keras
 import tensorflow as tf
@@ -46,7 +48,8 @@ class AttentionCell(keras.layers.Layer):
             `"learned"` for one that is trained, or a layer from the inputs
             (the whole sequence, along a sequence) to (B, S), the S numbers of
             all states one after the other, such as the papers' MLP of the
-            mean annotation. The layer needs `RecurrentAttention`.
+            mean annotation. It gets the mask of the inputs where its `call`
+            takes one. The layer needs `RecurrentAttention`.
         inhibition_of_return: whether items that were chosen are masked in the
             steps that follow; for `ItemWiseHardAttention`. (The scope
             `policy("center")` then sees something in the first step only.)
@@ -175,19 +178,20 @@ class AttentionCell(keras.layers.Layer):
             )
         return [*states, *self._nothing_visited(batch_size)]
 
-    def initial_states(self, inputs, given=None):
+    def initial_states(self, inputs, given=None, mask=None):
         """The states to start a rollout over these inputs from.
 
         Args:
             inputs: the inputs of the whole rollout.
             given: list of states of the cell, or None.
+            mask: of these inputs, for the network of `start`, or None.
 
         Returns:
             List of states.
         """
         batch_size = tf.shape(inputs)[0]
         if given is None and self._has_start_network():
-            numbers = self.start(inputs)
+            numbers = _started(self.start, inputs, mask)
             given = tf.split(numbers, rnn_cell.state_sizes(self.cell), axis=1)
         if given is None:
             return self.get_initial_state(batch_size)
@@ -385,6 +389,17 @@ def _check_parts(mechanism, cell, network, read_location):
             "`read_location=True` needs a `network` to read it. "
             "Received: network=None"
         )
+
+
+def _started(start, inputs, mask):
+    """What a network of `start` returns, which leaves out what is masked."""
+    call = getattr(start, "call", start)
+    if mask is None or "mask" not in inspect.signature(call).parameters:
+        return start(inputs)
+    with warnings.catch_warnings():  # a model passes no mask on; none is needed
+        lost = f"Layer '{getattr(start, 'name', '')}'.*does not support masking"
+        warnings.filterwarnings("ignore", lost)
+        return start(inputs, mask=mask)
 
 
 def _flat(attended):

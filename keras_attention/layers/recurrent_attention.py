@@ -151,7 +151,7 @@ class RecurrentAttention(keras.layers.Layer):
         num_steps = self._num_steps(inputs)
         if mask is not None and not static:
             check_mask(mask.shape, inputs.shape[:2])
-        states = self.cell.initial_states(inputs, initial_state)
+        states = self.cell.initial_states(inputs, initial_state, mask)
         prepared = self.cell.prepare(inputs, mask) if static else inputs
         if self.cell.mechanism.samples:
             inputs, prepared, states, mask, task = rollouts.repeated(

@@ -125,7 +125,7 @@ class UntilSure(keras.layers.Layer):
             mask=mask,
             task=task,
         )
-        states = self.cell.initial_states(inputs, initial_state)
+        states = self.cell.initial_states(inputs, initial_state, mask)
         with scope.record_nothing():
             scores, attention = self._look(step, states, training)
         scope.record(self.name, dict(attention))

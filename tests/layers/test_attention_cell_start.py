@@ -57,6 +57,30 @@ def test_a_network_of_the_inputs_can_start_the_state():
     )
 
 
+def recurrent(cell):
+    return layers.RecurrentAttention(cell, num_glimpses=2)
+
+
+def until_sure(cell):
+    return layers.UntilSure(cell, keras.layers.Dense(3), 2, threshold=1)
+
+
+@pytest.mark.parametrize("make", [recurrent, until_sure])
+def test_a_start_network_leaves_out_what_is_masked(make):
+    mean, dense = keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(16)
+    look = make(soft_cell(start=keras.Sequential([mean, dense])))
+    look(ITEMS)  # builds
+    mask = np.arange(5) < np.array([[5], [3], [1]])
+    means = [ITEMS[b, mask[b]].mean(axis=0) for b in range(3)]
+    numbers = dense(np.stack(means))
+    given = [numbers[:, :8], numbers[:, 8:]]
+    np.testing.assert_allclose(
+        look(ITEMS, mask=mask),
+        look(ITEMS, mask=mask, initial_state=given),
+        atol=1e-6,
+    )
+
+
 def test_along_a_sequence_the_start_network_sees_all_of_it():
     start = keras.Sequential(
         [

@@ -65,8 +65,26 @@ def of_labels(places, sample_weight):
     Returns:
         That of the labels.
     """
-    several = isinstance(sample_weight, (tuple, list))
-    return sample_weight[0] if several and places is not None else sample_weight
+    return _weights(places, sample_weight)[0]
+
+
+def of_places(places, sample_weight):
+    """Weights of the places, where the targets have weights of their own.
+
+    Args:
+        places: what `split` returned.
+        sample_weight: of all targets, or None.
+
+    Returns:
+        That of the places, or None.
+    """
+    return _weights(places, sample_weight)[1]
+
+
+def _weights(places, sample_weight):
+    if places is not None and isinstance(sample_weight, (tuple, list)):
+        return sample_weight
+    return sample_weight, None
 
 
 def total_loss(model, attention, places, sample_weight=None):
@@ -77,13 +95,13 @@ def total_loss(model, attention, places, sample_weight=None):
         attention: what its layers attended to, by name, as
             `record_attention` gives it.
         places: what each of them should have chosen.
-        sample_weight: (B * K,), or None.
+        sample_weight: (B * K,), (B * K, 1), (B * K, T) or None.
 
     Returns:
         Scalar.
 
     Raises:
-        ValueError: if places do not have the right shape or dtype.
+        ValueError: if places or weights do not have the right shape or dtype.
     """
     return sum(
         supervised_loss(mechanism, attention[name], places, sample_weight)
@@ -118,14 +136,14 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
             its `mask` (B * K, T).
         places: as the module's convention has them, of B examples. The K
             rollouts of an example are told the same.
-        sample_weight: (B * K,), or None.
+        sample_weight: (B * K,), (B * K, 1), (B * K, T) or None.
 
     Returns:
         Scalar, 0 where no place is known.
 
     Raises:
-        ValueError: if places do not have the right shape or dtype, or an
-            item is not one of N. (In a graph `InvalidArgumentError`; XLA
+        ValueError: if places or weights do not have the right shape or dtype,
+            or an item is not one of N. (In a graph `InvalidArgumentError`; XLA
             compiles no such check.)
     """
     items = isinstance(mechanism, ItemWiseHardAttention)
@@ -142,8 +160,21 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
         losses = tf.where(known, losses, 0.0)
     count = tf.reduce_sum(tf.cast(known, "float32"))
     if sample_weight is not None:
-        losses *= tf.cast(sample_weight, "float32")[:, None]
+        losses *= _over_steps(sample_weight, losses.shape[1])
     return tf.reduce_sum(losses) / tf.maximum(count, 1.0)
+
+
+def _over_steps(sample_weight, num_steps):
+    """Weights as (B * K, 1) or (B * K, T)."""
+    weight = tf.cast(sample_weight, "float32")
+    if weight.shape.rank == 1:
+        return weight[:, None]
+    if weight.shape.rank != 2 or weight.shape[1] not in (1, None, num_steps):
+        raise ValueError(
+            "Weights of known places must be (batch,), (batch, 1) or (batch, "
+            f"{num_steps}). Received: sample_weight.shape={weight.shape}"
+        )
+    return weight
 
 
 def _of_items(mechanism, attention_weights, indices):

@@ -76,7 +76,8 @@ class ReinforceModel(keras.Model):
         supervision * mean over known (b, t) of -log p(place[b, t])
 
     which `fit` shows as `supervised_loss`; `evaluate` where places come. (See
-    also `PolicyPretraining`.)
+    also `PolicyPretraining`.) Sample weights may be a tuple `(of_labels,
+    of_places)` too, of places (B,), (B, 1) or (B, T).
 
     Use it as `keras.Model` is used: `ReinforceModel(inputs, outputs)`, or as
     the base of a class with a `call`. (`keras.models.clone_model` makes the
@@ -237,8 +238,11 @@ class ReinforceModel(keras.Model):
         """The compiled loss, with the gradients of policy and baseline."""
         choices = choices_of(y_pred)
         y, places = known_places.split(y, self.supervision, training)
+        of_places = known_places.of_places(places, sample_weight)
         sample_weight = known_places.of_labels(places, sample_weight)
-        y, sample_weight = choices.repeated((y, sample_weight))
+        y, sample_weight, of_places = choices.repeated(
+            (y, sample_weight, of_places)
+        )
         sample_weight = choices.weighted(sample_weight)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         reward = WeightedReward(self.reward(y, y_pred), y_pred, sample_weight)
@@ -246,7 +250,12 @@ class ReinforceModel(keras.Model):
             choices, reward, self.baseline, training
         )
         policy_metrics.update(self, choices, reward, losses)
-        supervised = self._supervised_loss(choices, places, reward)
+        of_places = (
+            reward.example_weight
+            if of_places is None
+            else choices.weighted(of_places)
+        )
+        supervised = self._supervised_loss(choices, places, of_places)
         if not training:
             return loss
         policy_losses.check_learns(
@@ -324,14 +333,14 @@ class ReinforceModel(keras.Model):
         }
         return super().from_config({**config, **parts}, custom_objects)
 
-    def _supervised_loss(self, choices, places, reward):
+    def _supervised_loss(self, choices, places, sample_weight):
         self._learned_places = places is not None and bool(
             known_places.taught(self, choices.layers)
         )
         if not self._learned_places:
             return 0.0
         loss = known_places.total_loss(
-            self, choices.layers, places, reward.example_weight
+            self, choices.layers, places, sample_weight
         )
         self.supervised_tracker.update_state(loss)
         return self.supervision * loss

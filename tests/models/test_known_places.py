@@ -87,6 +87,27 @@ def test_sample_weights_weigh(look_at_images, supervised_loss_of):
     np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(6, 1), (6, 2)])
+def test_weights_are_of_examples_or_of_their_steps(
+    look_at_images, supervised_loss_of, shape
+):
+    model, weights = look_at_images(), np.arange(np.prod(shape)).reshape(shape)
+    loss, attention = supervised_loss_of(model, IMAGES, PLACES, weights)
+    density = scipy.stats.norm(attention["location_mean"], 0.3).logpdf(
+        PLACES[:, None]
+    )
+    by_hand = -(density.sum(axis=-1) * weights).mean()
+    np.testing.assert_allclose(loss, by_hand, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(), (6, 3), (6, 2, 1)])
+def test_weights_of_another_shape_are_an_error(
+    look_at_images, supervised_loss_of, shape
+):
+    with pytest.raises(ValueError, match=r"\(batch, 2\).*sample_weight.shape="):
+        supervised_loss_of(look_at_images(), IMAGES, PLACES, np.ones(shape))
+
+
 @pytest.mark.parametrize("make", ["look_at_items", "choose_alone"])
 def test_an_item_that_there_is_not_is_an_error(
     request, make, supervised_loss_of

@@ -137,6 +137,24 @@ def test_fit_takes_sample_weights_besides_places():
     )
 
 
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (6, 2)])
+def test_places_have_weights_of_their_own(
+    supervised, supervised_loss_of, shape
+):
+    model, weights = supervised(0.5), np.arange(np.prod(shape)).reshape(shape)
+    shown = model.evaluate(
+        IMAGES,
+        (LABELS, PLACES),
+        sample_weight=(np.ones(6), weights),
+        verbose=0,
+        return_dict=True,
+    )
+    loss, _ = supervised_loss_of(model, IMAGES, PLACES, weights)
+    assert shown["supervised_loss"] == pytest.approx(loss, rel=1e-5)
+    plain = model.evaluate(IMAGES, LABELS, verbose=0, return_dict=True)
+    assert shown["loss"] == pytest.approx(plain["loss"], rel=1e-5)
+
+
 def test_two_hard_layers_of_one_name_are_an_error(look_at_items):
     def look(name):
         inside = look_at_items()

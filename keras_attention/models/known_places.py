@@ -103,10 +103,16 @@ def total_loss(model, attention, places, sample_weight=None):
     Raises:
         ValueError: if places or weights do not have the right shape or dtype.
     """
-    return sum(
-        supervised_loss(mechanism, attention[name], places, sample_weight)
+    return total_loss_and_count(model, attention, places, sample_weight)[0]
+
+
+def total_loss_and_count(model, attention, places, sample_weight=None):
+    """As `total_loss`, and how many places are known to all of them."""
+    found = [
+        _loss_and_count(mechanism, attention[name], places, sample_weight)
         for name, mechanism in taught(model, attention).items()
-    )
+    ]
+    return sum(loss for loss, _ in found), sum(count for _, count in found)
 
 
 def taught(model, attention):
@@ -146,6 +152,11 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
             or an item is not one of N. (In a graph `InvalidArgumentError`; XLA
             compiles no such check.)
     """
+    return _loss_and_count(mechanism, attention, places, sample_weight)[0]
+
+
+def _loss_and_count(mechanism, attention, places, sample_weight):
+    """The supervised loss, and how many places are known."""
     items = isinstance(mechanism, ItemWiseHardAttention)
     name = "attention_weights" if items else "query"
     seen = attention[name]
@@ -161,7 +172,7 @@ def supervised_loss(mechanism, attention, places, sample_weight=None):
     count = tf.reduce_sum(tf.cast(known, "float32"))
     if sample_weight is not None:
         losses *= _over_steps(sample_weight, losses.shape[1])
-    return tf.reduce_sum(losses) / tf.maximum(count, 1.0)
+    return tf.reduce_sum(losses) / tf.maximum(count, 1.0), count
 
 
 def _over_steps(sample_weight, num_steps):

@@ -339,10 +339,10 @@ class ReinforceModel(keras.Model):
         )
         if not self._learned_places:
             return 0.0
-        loss = known_places.total_loss(
+        loss, count = known_places.total_loss_and_count(
             self, choices.layers, places, sample_weight
         )
-        self.supervised_tracker.update_state(loss)
+        self.supervised_tracker.update_state(loss, count)
         return self.supervision * loss
 
     def _call_telling(self, *args, **kwargs):

@@ -155,6 +155,18 @@ def test_places_have_weights_of_their_own(
     assert shown["loss"] == pytest.approx(plain["loss"], rel=1e-5)
 
 
+def test_the_supervised_loss_is_the_mean_over_all_known_places(
+    supervised, supervised_loss_of
+):
+    model = supervised(0.5)
+    places = np.where([[1], [1], [1], [0], [0], [0]], PLACES, np.nan)
+    shown = model.evaluate(
+        IMAGES, (LABELS, places), batch_size=2, verbose=0, return_dict=True
+    )
+    loss, _ = supervised_loss_of(model, IMAGES, places)
+    assert shown["supervised_loss"] == pytest.approx(loss, rel=1e-5)
+
+
 def test_two_hard_layers_of_one_name_are_an_error(look_at_items):
     def look(name):
         inside = look_at_items()

@@ -77,7 +77,8 @@ class ReinforceModel(keras.Model):
 
     which `fit` shows as `supervised_loss`; `evaluate` where places come. (See
     also `PolicyPretraining`.) Sample weights may be a tuple `(of_labels,
-    of_places)` too, of places (B,), (B, 1) or (B, T).
+    of_places)` too, of places (B,), (B, 1) or (B, T); Keras takes no
+    `class_weight` with such targets.
 
     Use it as `keras.Model` is used: `ReinforceModel(inputs, outputs)`, or as
     the base of a class with a `call`. (`keras.models.clone_model` makes the
@@ -102,8 +103,10 @@ class ReinforceModel(keras.Model):
             `"exact"`, the sum over at most 4,096 outcomes, N^T for one of N
             items at each of T steps.
         policy_weight: weight of the policy's gradient beside that of the loss,
-            lambda_r of Xu et al. 2015. The policy itself learns as fast with
-            any under Adam; a small one leaves to the loss what both train.
+            lambda_r of Xu et al. 2015. A small one leaves to the loss what
+            both train. What learns by the policy's gradient alone, without
+            `entropy_bonus` and `supervision`, learns as fast with any under
+            Adam.
         supervision: weight of the supervised loss; above 0 places come with
             the labels.
         **kwargs: of `keras.Model`.

@@ -9,7 +9,7 @@ class ReturnsBaseline(keras.layers.Layer):
 
     No such baseline depends on the choice that it is compared with, so each
     leaves the policy gradient unbiased. To write one, implement
-    `expected(name, returns, counts, num_samples, training)`.
+    `expected(index, returns, counts, num_samples, training)`.
 
     Args:
         **kwargs: of `keras.layers.Layer`.

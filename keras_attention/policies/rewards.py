@@ -29,7 +29,7 @@ def correct_at_end(y_true, y_pred):
     Args:
         y_true: the true class, in the forms above.
         y_pred: (B, K) scores of the classes, or (B, T, K), of which the last
-            step is read.
+            step is read that their Keras mask keeps.
 
     Returns:
         (B,) float32 of 0 and 1.
@@ -59,7 +59,7 @@ def log_likelihood(y_true, y_pred):
     Args:
         y_true: the true class, in the forms above.
         y_pred: (B, K) scores of the classes, or (B, T, K), of which the last
-            step is read.
+            step is read that their Keras mask keeps.
 
     Returns:
         (B,) float32.
@@ -122,7 +122,15 @@ def _at_end(name, y_true, y_pred):
     classes = _classes(ops.convert_to_tensor(y_true), y_pred)
     if len(y_pred.shape) == 2:
         return classes, y_pred
-    return classes[:, -1], y_pred[:, -1]
+    mask = getattr(y_pred, "_keras_mask", None)
+    if mask is None or len(mask.shape) != 2:
+        return classes[:, -1], y_pred[:, -1]
+    classes, y_pred, mask = (ops.flip(x, 1) for x in (classes, y_pred, mask))
+    last = ops.argmax(ops.cast(mask, "int32"), axis=1)[:, None]
+    return (
+        ops.take_along_axis(classes, last, axis=1)[:, 0],
+        ops.take_along_axis(y_pred, last[..., None], axis=1)[:, 0],
+    )
 
 
 def _classes(y_true, y_pred):

@@ -60,6 +60,26 @@ def test_of_predictions_per_step_the_last_is_read(form):
     )
 
 
+@pytest.mark.parametrize("graph", [False, True])
+def test_the_last_step_is_not_one_of_the_padding(graph):
+    counts = np.array([4, 2, 1])
+    mask = np.arange(4) < counts[:, None]
+    each = np.where(mask, CLASSES[:, None], 0)  # the labels are padded too
+
+    def reward(scores):
+        scores._keras_mask = tf.constant(mask)
+        right = rewards.correct_at_end(tf.constant(each), scores)
+        return right, rewards.log_likelihood(tf.constant(CLASSES), scores)
+
+    if graph:
+        reward = tf.function(reward, [tf.TensorSpec((None, None, 3))])
+    last = STEPS[range(3), counts - 1]
+    right, log_likelihood = reward(tf.constant(STEPS))
+    np.testing.assert_array_equal(right, last.argmax(axis=-1) == CLASSES)
+    by_hand = scipy.special.log_softmax(last, axis=-1)[range(3), CLASSES]
+    np.testing.assert_allclose(log_likelihood, by_hand, rtol=1e-5)
+
+
 def test_classes_per_step_may_differ_and_be_as_many_as_the_steps():
     y_true = np.array([[0, 1, 2], [2, 2, 0]])
     scores = np.eye(3, dtype="float32")[[[0, 0, 2], [2, 2, 1]]]  # T = K = 3

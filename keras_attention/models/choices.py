@@ -92,6 +92,9 @@ def choices_of(outputs):
 
 def _over_time(values):
     name = min(CHOSEN.intersection(values))
+    if "num_glimpses" in values:  # of `UntilSure`: the rest was not chosen
+        steps = keras.ops.arange(values[name].shape[1], dtype="int32")
+        return {**values, "mask": steps < values["num_glimpses"][:, None]}
     if len(values[name].shape) == 2:
         return values
     return {name: value[:, None] for name, value in values.items()}

@@ -106,6 +106,21 @@ def test_what_is_not_looked_at_repeats_the_last(sure, images, steps, threshold):
             np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=name)
 
 
+def test_glimpses_that_are_not_taken_are_not_in_the_metrics(
+    model, images, steps, threshold
+):
+    plain = models.ReinforceModel(model.inputs, model.outputs)
+    sure = models.until_sure(plain, threshold)
+    sure.compile(loss="mse")
+    shown = sure.evaluate(
+        images, np.zeros((40, 1)), batch_size=40, verbose=0, return_dict=True
+    )
+    taken = np.arange(3) < stops(steps[0], threshold)[:, None]
+    np.testing.assert_allclose(
+        shown["policy_entropy"], steps[1]["entropy"][taken].mean(), rtol=1e-5
+    )
+
+
 def test_an_answer_does_not_depend_on_the_rest_of_the_batch(sure, images):
     together, attention = looked(sure, images)
     for i in range(0, 40, 8):

@@ -14,12 +14,16 @@ Files are written whole or not at all.
 
 import contextlib
 import csv
-import fcntl
 import json
 import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 import keras
 
@@ -72,6 +76,8 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Keeps other processes out; ends with this one, even if killed.
 
+        On Windows it does not.
+
         Raises:
             RunError: If another process trains here, or nothing can be written.
         """
@@ -82,7 +88,8 @@ class RunFolder:
             raise RunError(f"Cannot write to {self.path}: {error}") from error
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunError(
                     f"Another process trains in {self.path}: wait until it "

@@ -2,7 +2,8 @@
 
 Mnih et al. 2014, section 4.2, with the network of `ram_cluttered60`, twice as
 wide: with that as it is, as many errors are made on training digits as on
-others.
+others. It looks badly still: by `keras-attention diagnose ram_cluttered100` the
+digit is in view of the last glimpse in 3.6 % of the images, by chance in 2.9 %.
 """
 
 from keras_attention import models

@@ -2,7 +2,7 @@
 
 Mnih et al. 2014, section 4.2, with two changes. Two convolutions read the
 glimpse, since most errors of a dense reader are made with the digit in view.
-The core is an LSTM: its state is bounded, so that the location network cannot
+The core is an LSTM: its state is bounded, so that the location network does not
 run away to the border as the state grows.
 """
 

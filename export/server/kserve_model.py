@@ -135,7 +135,7 @@ def _file(value: Any) -> bytes:
         return from_base64(value)
     if not isinstance(value, bytes):
         raise TypeError(
-            f"a file is bytes, or base64 in JSON, not {value!r:.99}"
+            f"files are bytes, or base64 in JSON, not {value!r:.99}"
         )
     return value
 

@@ -7,6 +7,7 @@ it reads rightly and the first that it reads wrongly.
 """
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +43,9 @@ def picture(name, data_dir=None):
 
 def write(file, name, data_dir=None):
     """Writes the picture of a preset, and whose it is."""
-    file.write_bytes(picture(name, data_dir))
-    sign(file, models.preset_card(name)["sha256"])
-
-
-def sign(file, sha256):
-    """Puts the SHA-256 of a model into its picture."""
     text = PngImagePlugin.PngInfo()
-    text.add_text("sha256", sha256)
-    with Image.open(file) as image:
+    text.add_text("sha256", models.preset_card(name)["sha256"])
+    with Image.open(io.BytesIO(picture(name, data_dir))) as image:
         image.save(file, pnginfo=text)
 
 

@@ -55,33 +55,18 @@ def split(y, supervised, training):
     return y, None
 
 
-def of_labels(places, sample_weight):
-    """Weights of the examples, of which Keras gives each target a copy.
+def weights(places, sample_weight):
+    """Weights of the labels, and those of the places.
 
     Args:
         places: what `split` returned.
-        sample_weight: of all targets, or None.
+        sample_weight: of all targets, of which Keras gives each target a
+            copy; or None.
 
     Returns:
-        That of the labels.
+        `(of_labels, of_places)`, of_places None where they have none of their
+        own.
     """
-    return _weights(places, sample_weight)[0]
-
-
-def of_places(places, sample_weight):
-    """Weights of the places, where the targets have weights of their own.
-
-    Args:
-        places: what `split` returned.
-        sample_weight: of all targets, or None.
-
-    Returns:
-        That of the places, or None.
-    """
-    return _weights(places, sample_weight)[1]
-
-
-def _weights(places, sample_weight):
     if places is not None and isinstance(sample_weight, (tuple, list)):
         return sample_weight
     return sample_weight, None

@@ -241,8 +241,7 @@ class ReinforceModel(keras.Model):
         """The compiled loss, with the gradients of policy and baseline."""
         choices = choices_of(y_pred)
         y, places = known_places.split(y, self.supervision, training)
-        of_places = known_places.of_places(places, sample_weight)
-        sample_weight = known_places.of_labels(places, sample_weight)
+        sample_weight, of_places = known_places.weights(places, sample_weight)
         y, sample_weight, of_places = choices.repeated(
             (y, sample_weight, of_places)
         )
@@ -277,7 +276,7 @@ class ReinforceModel(keras.Model):
         """The metrics, means over the rollouts."""
         choices = choices_of(y_pred)
         y, places = known_places.split(y, self.supervision, training=False)
-        sample_weight = known_places.of_labels(places, sample_weight)
+        sample_weight, _ = known_places.weights(places, sample_weight)
         if choices.weights is None:
             y, sample_weight = choices.repeated((y, sample_weight))
         else:

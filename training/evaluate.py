@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 import keras_attention
-from keras_attention import layers, models
+from keras_attention import models
 from keras_attention.layers.until_sure import checked_threshold
 
 from .canvas_sets import CanvasSet, fixed_set
 from .digits import Digits, load_digits
+from .looking import hard_layers
 from .recipe import Recipe
 from .trained import load_trained
 
@@ -126,8 +127,7 @@ def _predicted(
 
 def _check_hard(model: keras.Model, policy: str) -> None:
     """Refuses a policy that would change nothing."""
-    hard = (layers.ItemWiseHardAttention, layers.LocationWiseHardAttention)
-    if not any(isinstance(layer, hard) for layer in model._flatten_layers()):
+    if not hard_layers(model):
         raise ValueError(
             "`policy` is for hard attention, and this model has none: it would "
             "look as it learned to. `diagnose` tells what soft attention and "

@@ -179,12 +179,17 @@ def _forced(values: dict, only: Mechanism | None) -> Iterator[None]:
         yield
 
 
-def _check_only_one(model: keras.Model) -> None:
-    hard = [
+def hard_layers(model: keras.Model) -> list[str]:
+    """Names of the layers of a model that sample where to look."""
+    return [
         layer.name
         for layer in model._flatten_layers()
         if isinstance(layer, Mechanism) and layer.samples
     ]
+
+
+def _check_only_one(model: keras.Model) -> None:
+    hard = hard_layers(model)
     if len(hard) > 1:
         raise ValueError(
             "Where hard attention looks can be forced in models with one such "

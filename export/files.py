@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from . import tflite, tflite_file
 from .onnx import convert_to_onnx
-from .references import as_taken
 from .saved_model import export_saved_model, write_saved_model
 from .signatures import DEFAULT, EXPLAIN, Servable
 from .warmup import write_warmup
@@ -57,7 +56,7 @@ def write_files(
         version: number of the SavedModel.
         spec: of the images.
         formats: keys of `FORMATS`.
-        images: (N, H, W, C) real images, float32 in [0, 1].
+        images: (N, H, W, C) real images, as the files take them.
         labels: names of the classes.
 
     Returns:
@@ -72,7 +71,7 @@ def write_files(
     directory.parent.mkdir()
     written = {"saved_model": directory}
     export_saved_model(model, directory, image_spec=spec)
-    write_warmup(directory, as_taken(images[:1], spec))
+    write_warmup(directory, images[:1])
     plan = tflite.int8_plan(model, images, spec)
     for kind in ("float32", *formats):
         if kind not in tflite.KINDS:

@@ -17,7 +17,7 @@ from .explain import described
 from .float32 import in_float32
 from .inputs import checked_spec
 from .predict import saved_model_versions
-from .references import keras_outputs
+from .references import as_taken, keras_outputs
 
 CARD = "model_card.json"
 PARTS = {"saved_model", CARD, files.TFLITE, *files.FORMATS.values()}
@@ -78,18 +78,19 @@ def export_model(
     spec = checked_spec(model, image_spec)
     images = verify.checked_examples(model, images, spec)
     model = in_float32(model)
-    outputs = keras_outputs(model, images)
+    taken = as_taken(images, spec)
+    outputs = keras_outputs(model, taken)
     classes = _checked_classes(classes, images)
     labels = card.checked_labels(labels, outputs["probabilities"].shape[-1])
     version = max(saved_model_versions(out), default=0) + 1
     with _staging(out) as folder:
         written = files.write_files(
-            model, folder, version, spec, formats, images, labels
+            model, folder, version, spec, formats, taken, labels
         )
         exact = {name: written[name] for name in files.EXACT if name in written}
         parity = verify.verify_export(model, exact, images, spec)
         measures = {
-            file.name: kinds.measured(file, images, outputs, classes)
+            file.name: kinds.measured(file, taken, outputs, classes)
             for name, file in written.items()
             if name in files.KINDS
         }

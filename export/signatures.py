@@ -7,9 +7,11 @@ explain           image -> where it looked, at the size of the image
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from . import image_bytes
 from .explain import explainer
@@ -54,10 +56,27 @@ class Servable(tf.Module):
             self.functions[EXPLAIN] = _of_images(spec, explain)
 
 
+def written(directory: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """The signatures of a SavedModel by name, read without loading it.
+
+    Args:
+        directory: its folder.
+    """
+    content = (directory / "saved_model.pb").read_bytes()
+    graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]
+    return {
+        name: signature
+        for name, signature in graph.signature_def.items()
+        if not name.startswith("__")  # TensorFlow's own
+    }
+
+
+# Without AutoGraph, as Keras traces its own exports: it takes as long as all
+# the rest.
 def _of_images(
     spec: tf.TensorSpec, answer: Callable[[tf.Tensor], dict]
 ) -> tf.types.experimental.PolymorphicFunction:
-    @tf.function(input_signature=[spec])
+    @tf.function(input_signature=[spec], autograph=False)
     def of_images(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(floating(image))
 
@@ -69,7 +88,7 @@ def _of_bytes(
 ) -> tf.types.experimental.PolymorphicFunction:
     encoded = tf.TensorSpec(spec.shape[:1], "string", name="image_bytes")
 
-    @tf.function(input_signature=[encoded])
+    @tf.function(input_signature=[encoded], autograph=False)
     def of_bytes(files: tf.Tensor) -> dict[str, tf.Tensor]:
         images = image_bytes.decode(files, tuple(spec.shape[1:]))
         return serve(model, images)
@@ -82,7 +101,7 @@ def _of_noise(
 ) -> tf.types.experimental.PolymorphicFunction:
     noise = tf.TensorSpec((spec.shape[0], size), "float32", name="noise")
 
-    @tf.function(input_signature=[spec, noise])
+    @tf.function(input_signature=[spec, noise], autograph=False)
     def of_noise(image: tf.Tensor, noise: tf.Tensor) -> dict[str, tf.Tensor]:
         return sample(model, floating(image), noise)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from . import int8, tflite_file
 from .inputs import checked_spec, floating
+from .references import as_taken
 from .saved_model import export_saved_model
-from .signatures import DEFAULT, EXPLAIN, SAMPLE
+from .signatures import DEFAULT, EXPLAIN, SAMPLE, written
 
 KINDS = ("float32", "float16", "dynamic_range", "int8")
 # What TFLite can run; it decodes no files.
@@ -71,10 +71,8 @@ def int8_plan(
     """What "int8" needs to know, where there are images to calibrate with."""
     if calibration is None:
         return None
-    images = np.asarray(calibration)
-    if spec.dtype != tf.uint8:
-        images = floating(tf.convert_to_tensor(images)).numpy()
-    return int8.Plan(images, int8.attending(model))
+    images = floating(tf.convert_to_tensor(calibration)).numpy()
+    return int8.Plan(as_taken(images, spec), int8.attending(model))
 
 
 def convert(directory: Path, kind: str, plan: int8.Plan | None = None) -> bytes:
@@ -93,18 +91,15 @@ def convert(directory: Path, kind: str, plan: int8.Plan | None = None) -> bytes:
             f"`kind` must be one of {', '.join(KINDS)}. Received: {kind!r}"
         )
     if kind != "int8":
-        return _those_that_convert(directory, kind, _signatures(directory))
+        known = written(directory)
+        signatures = [name for name in SIGNATURES if name in known]
+        return _those_that_convert(directory, kind, signatures)
     if plan is None:
         raise ValueError(
             'The kind "int8" needs real images to calibrate with: give '
             "`calibration`. Received: calibration=None"
         )
     return tflite_file.tidied(int8.convert(directory, plan), DEFAULT)
-
-
-def _signatures(directory: Path) -> list[str]:
-    known = tf.saved_model.load(str(directory)).signatures
-    return [name for name in SIGNATURES if name in known]
 
 
 def _those_that_convert(

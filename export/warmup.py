@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from .signatures import BYTES
+from .signatures import BYTES, written
 
 # Where TensorFlow Serving looks, in the folder of a version.
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -31,14 +31,17 @@ def write_warmup(directory: Path, images: np.ndarray) -> Path:
 
     file = directory / FILE
     file.parent.mkdir()
-    signatures = tf.saved_model.load(str(directory)).signatures
     with tf.io.TFRecordWriter(str(file)) as writer:
-        for name, signature in signatures.items():
+        for name, signature in written(directory).items():
             log = prediction_log_pb2.PredictionLog()
             request = log.predict_log.request
             request.model_spec.name = MODEL_NAME
             request.model_spec.signature_name = name
-            for argument, value in _inputs(name, signature, images).items():
+            shapes = {
+                argument: tf.TensorShape(info.tensor_shape)
+                for argument, info in signature.inputs.items()
+            }
+            for argument, value in _inputs(name, shapes, images).items():
                 proto = tf.make_tensor_proto(value)
                 request.inputs[argument].CopyFrom(proto)
             writer.write(log.SerializeToString())
@@ -46,16 +49,15 @@ def write_warmup(directory: Path, images: np.ndarray) -> Path:
 
 
 def _inputs(
-    name: str, signature: object, images: np.ndarray
+    name: str, shapes: dict[str, tf.TensorShape], images: np.ndarray
 ) -> dict[str, object]:
     """What a signature is called on: the first image, alone or repeated."""
-    specs = signature.structured_input_signature[1]
-    batch = next(iter(specs.values())).shape[0] or 1
+    batch = next(iter(shapes.values()))[0] or 1
     if name == BYTES:
         return {"image_bytes": [png(images[0])] * batch}
     inputs = {"image": np.repeat(images[:1], batch, axis=0)}
-    if "noise" in specs:
-        shape = (batch, specs["noise"].shape[1])
+    if "noise" in shapes:
+        shape = (batch, shapes["noise"][1])
         inputs["noise"] = np.full(shape, 0.5, "float32")
     return inputs
 

@@ -5,6 +5,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_attention.export import (
     ExportError,
@@ -87,6 +88,19 @@ def test_a_model_whose_answer_is_nan_is_not_exported(
     with pytest.raises(ExportError, match="differs from the Keras model"):
         export_model(classifier, tmp_path / "out", examples=examples)
     assert not list(tmp_path.iterdir())
+
+
+def test_files_for_bytes_are_measured_on_bytes(classifier, examples, tmp_path):
+    classes = classifier.predict(examples, verbose=0).argmax(axis=-1)
+    card = export_model(
+        classifier,
+        tmp_path / "out",
+        examples=(examples, classes),
+        image_spec=tf.TensorSpec((None, 6, 6, 1), "uint8"),
+    )
+    assert card["input"]["dtype"] == "uint8"
+    assert card["parity"]["examples"] == 2
+    assert card["tflite"]["model.tflite"]["accuracy"] == 1
 
 
 def test_a_failed_check_leaves_an_earlier_export_as_it_was(

@@ -1,10 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from keras_attention import models
-from keras_attention.export import int8, references
+from keras_attention.export import int8, references, tflite
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,17 @@ def test_the_layers_that_decide_where_to_look_are_those_of_the_mechanism():
     names = int8.attending(model)
     assert {"location_network", "hidden"} <= set(names)
     assert "classifier" not in names
+
+
+@pytest.mark.parametrize("given", ["float32", "uint8"])
+@pytest.mark.parametrize("taken", ["float32", "uint8"])
+def test_what_calibrates_is_as_the_file_takes_it(classifier, given, taken):
+    pixels = np.arange(36, dtype="uint8").reshape(1, 6, 6, 1)
+    images = {"uint8": pixels, "float32": pixels / np.float32(255)}
+    spec = tf.TensorSpec((None, 6, 6, 1), taken)
+    plan = tflite.int8_plan(classifier, images[given], spec)
+    assert plan.images.dtype == taken
+    np.testing.assert_array_equal(plan.images, images[taken])
 
 
 def details(file):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_attention.export import export_saved_model, read_image
 from keras_attention.export.references import keras_outputs
+from keras_attention.export.signatures import written
 from keras_attention.export.warmup import png
 
 
@@ -51,6 +52,19 @@ def test_a_model_without_attention_has_no_more_than_its_answer(
     directory = export_saved_model(classifier, tmp_path / "model")
     signatures = set(tf.saved_model.load(str(directory)).signatures)
     assert signatures == {"serving_default", "serve_bytes"}
+
+
+def test_signatures_are_read_without_loading_it(exported):
+    directory = exported / "saved_model" / "1"
+    loaded = tf.saved_model.load(str(directory)).signatures
+    found = written(directory)
+    assert set(found) == set(loaded)
+    for name, signature in found.items():
+        specs = loaded[name].structured_input_signature[1]
+        assert {
+            key: tf.TensorShape(info.tensor_shape).as_list()
+            for key, info in signature.inputs.items()
+        } == {key: spec.shape.as_list() for key, spec in specs.items()}
 
 
 def test_files_are_decoded_inside_the_graph(loaded, model, images):

@@ -17,6 +17,25 @@ tf.config.set_logical_device_configuration(
 )
 
 
+# What takes seconds to make, to the group of tests that share it.
+SHARED = {
+    "exported": "exported",
+    "program": "exported",
+    "serving_folder": "serving_folder",
+    "trained": "trained",
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Keeps tests that share something in one process, which makes it once."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        groups = [group for name, group in SHARED.items() if name in names]
+        if groups:
+            item.add_marker(pytest.mark.xdist_group(groups[0]))
+
+
 def pytest_configure(config):
     # Keras, when it saves a variable or reads one as an array.
     config.addinivalue_line(
@@ -100,11 +119,19 @@ def offline(monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
 
 
+@pytest.fixture(scope="session")
+def written(trained, tmp_path_factory):
+    """A folder with the preset of the run `trained`, not to be changed."""
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "get", lambda name: TINY)
+        training.write_preset(trained[0], folder, commit="c" * 40)
+    return folder
+
+
 @pytest.fixture
-def presets(run, tmp_path, monkeypatch):
-    """A folder with the preset of a run of `tiny`."""
-    folder = tmp_path / "presets"
-    folder.mkdir()
-    training.write_preset(run, folder, commit="c" * 40)
+def presets(tiny, written, tmp_path, monkeypatch):
+    """A copy of that folder, in the place of the package's presets."""
+    folder = shutil.copytree(written, tmp_path / "presets")
     monkeypatch.setattr(preset, "FOLDER", folder)
     return folder

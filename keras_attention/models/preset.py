@@ -27,11 +27,10 @@ def from_preset(name):
             that its card tells of.
 
     Example:
-    All there are, each on a black image of the size it takes:
-
-    >>> for name in preset_names():
-    ...     model = from_preset(name)
-    ...     scores = model(np.zeros((1, *model.input_shape[1:]), "uint8"))
+    >>> model = from_preset("ram_mnist")
+    >>> scores = model(np.zeros((1, *model.input_shape[1:]), "uint8"))
+    >>> scores.shape
+    TensorShape([1, 10])
     """
     card = preset_card(name)
     path = FOLDER / f"{name}.keras"

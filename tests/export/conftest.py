@@ -17,17 +17,6 @@ from sklearn import datasets
 from keras_attention import export, layers, models
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keeps tests of one folder in one process, which makes it once."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        for name in ("exported", "serving_folder"):
-            if name in names:
-                item.add_marker(pytest.mark.xdist_group(name))
-                break
-
-
 @pytest.fixture(scope="session")
 def images():
     """Real digits, 28x28, float32 in [0, 1]."""

@@ -10,6 +10,8 @@ import tensorflow as tf
 from keras_attention import export, models
 from keras_attention.export import references
 
+pytestmark = pytest.mark.xdist_group("until_sure")
+
 
 @pytest.fixture(scope="module")
 def sure(images):

@@ -33,16 +33,6 @@ def other_runs(tiny_recipe, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def written(tiny_recipe, trained, tmp_path_factory):
-    """A folder with the preset of the run `trained`, not to be changed."""
-    folder = tmp_path_factory.mktemp("written")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "get", lambda name: tiny_recipe)
-        training.write_preset(trained[0], folder, commit=COMMIT)
-    return folder
-
-
 @pytest.fixture
 def folder(written, tmp_path):
     """A copy of it."""

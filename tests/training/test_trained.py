@@ -53,9 +53,21 @@ def test_a_damaged_preset_is_not_evaluated(presets):
         training.evaluate_run("tiny")
 
 
-@pytest.mark.parametrize("name", models.preset_names())
-def test_a_thousand_digits_agree_with_the_card(name):
-    found = training.load_trained(name)
+# Both tests of a preset run in one process, which loads it once.
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(name))
+        for name in models.preset_names()
+    ],
+)
+def shipped(request):
+    """The name of a preset, and what is loaded by it."""
+    return request.param, training.load_trained(request.param)
+
+
+def test_a_thousand_digits_agree_with_the_card(shipped):
+    name, found = shipped
     if found.recipe.source == "mnist" and not os.environ.get("TFDS_DATA_DIR"):
         pytest.skip("TFDS_DATA_DIR is not set")
     test = training.load_test_set(found.recipe)
@@ -72,11 +84,10 @@ def test_a_thousand_digits_agree_with_the_card(name):
     assert low <= count * error / 100 <= high
 
 
-@pytest.mark.parametrize("name", models.preset_names())
-def test_a_preset_is_the_network_of_its_recipe(name):
-    recipe = training.recipes.get(models.preset_card(name)["recipe"])
-    built = _without_names(recipe.network().get_config())
-    assert _without_names(models.from_preset(name).get_config()) == built
+def test_a_preset_is_the_network_of_its_recipe(shipped):
+    _, found = shipped
+    built = _without_names(found.recipe.network().get_config())
+    assert _without_names(found.model.get_config()) == built
 
 
 def _without_names(config):

@@ -24,6 +24,7 @@ def ram(
     location_network=None,
     interpolation="nearest",
     name="ram",
+    **kwargs,
 ):
     """Builds the recurrent attention model (RAM), not compiled.
 
@@ -44,6 +45,7 @@ def ram(
             `Dense(2, "tanh")`.
         interpolation: of the crops, `"nearest"` or `"bilinear"`.
         name: name of the model.
+        **kwargs: of `ReinforceModel`: what its places are trained by.
 
     Returns:
         An `ImageClassifier`, (B, H, W, C) images to (B, K) scores.
@@ -73,4 +75,4 @@ def ram(
     classifier = keras.layers.Dense(
         num_classes, dtype="float32", name="classifier"
     )
-    return ImageClassifier(images, classifier(state), name=name)
+    return ImageClassifier(images, classifier(state), name=name, **kwargs)

@@ -73,8 +73,13 @@ def test_every_part_can_be_chosen():
         location_network=location_network,
         interpolation="bilinear",
         name="mine",
+        baseline="leave_one_out",
+        num_samples=4,
+        policy_weight=0.5,
     )
     assert model.name == "mine"
+    assert model.num_samples == 4
+    assert model.policy_weight == 0.5
     cell = model.get_layer("glimpses").cell
     assert cell.core is core
     assert cell.glimpse_network is glimpse_network

@@ -22,7 +22,7 @@ from keras_attention import layers, models
 from ..canvases import Canvas
 from ..pairs import PairCanvas
 from ..recipe import Recipe
-from . import ram_cluttered60
+from . import ram_cluttered60, ram_cluttered100
 
 SIZE, LOWER_UNITS, UPPER_UNITS = 100, 256, 160
 
@@ -41,20 +41,10 @@ def context() -> keras.Model:
 
 def network() -> models.ImageClassifier:
     """The network, from 100x100 images to 55 scores."""
-    location_network = keras.Sequential(
-        [
-            keras.Input((UPPER_UNITS,)),
-            keras.layers.Dense(128, "relu"),
-            keras.layers.Dense(2, kernel_initializer="zeros"),
-            keras.layers.Rescaling(0.25),
-            keras.layers.Activation("tanh"),
-            keras.layers.Rescaling(0.75),  # no digit has its centre beyond
-        ]
-    )
     cell = layers.AttentionCell(
         layers.LocationWiseHardAttention(
             layers.GlimpseSensor(16, num_scales=3),
-            location_network,
+            ram_cluttered100.location_network(UPPER_UNITS),
             layers.GaussianLocationPolicy(0.35),
         ),
         keras.layers.StackedRNNCells(

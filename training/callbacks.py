@@ -23,7 +23,7 @@ class _Schedule(keras.callbacks.Callback):
 
     def _done(self, epoch: int) -> float:
         """The part of the way at the start of an epoch, from 0 to 1."""
-        return epoch / max(self.epochs - 1, 1)
+        return min(epoch / max(self.epochs - 1, 1), 1.0)
 
 
 class StddevSchedule(_Schedule):
@@ -39,7 +39,7 @@ class StddevSchedule(_Schedule):
 
     Args:
         first: Standard deviation in the first epoch.
-        last: Standard deviation in the last one.
+        last: Standard deviation in the last one, and after it.
         epochs: Number of epochs.
 
     Raises:
@@ -114,8 +114,7 @@ class EntropySchedule(_Schedule):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Sets the coefficient."""
-        done = min(self._done(epoch), 1.0)
-        bonus = self.first + (self.last - self.first) * done
+        bonus = self.first + (self.last - self.first) * self._done(epoch)
         self.model.entropy_bonus.assign(bonus)
 
 

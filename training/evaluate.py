@@ -14,7 +14,7 @@ from keras_attention.layers.until_sure import checked_threshold
 
 from .canvas_sets import CanvasSet, fixed_set
 from .digits import Digits, load_digits
-from .looking import hard_layers
+from .looking import floating, hard_layers
 from .recipe import Recipe
 from .trained import load_trained
 
@@ -32,7 +32,7 @@ def evaluate(
     """Evaluates a classifier on a set of canvases.
 
     Args:
-        model: From images to scores of classes.
+        model: From images, floating in [0, 1], to scores of classes.
         canvases: What to test it on.
         policy: Where to look instead of where it learned to, see
             `keras_attention.policy`.
@@ -112,8 +112,9 @@ def _predicted(
     if not len(canvases.labels):
         raise ValueError("`canvases` holds no image to evaluate on.")
     if policy is None:
+        images = tf.data.Dataset.from_tensor_slices(canvases.images)
         return model.predict(
-            canvases.images, batch_size=batch_size, verbose=verbose
+            images.batch(batch_size).map(floating), verbose=verbose
         )
     with looking(policy):
         _check_hard(model, policy)

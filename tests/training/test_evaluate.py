@@ -34,6 +34,16 @@ def test_accuracy_is_the_share_of_right_answers():
     }
 
 
+def test_bytes_are_scaled_for_a_model_that_does_not_do_it():
+    images = keras.Input((5, 5, 1))
+    light = keras.layers.Flatten()(keras.layers.Cropping2D(2)(images))
+    scores = keras.layers.Concatenate()([light, 1 - light])  # 0.5 or more?
+    figures = training.evaluate(
+        keras.Model(images, scores), canvases([200, 100], [0, 1])
+    )
+    assert figures["accuracy"] == 1.0
+
+
 def test_of_several_labels_each_counts():
     images = keras.Input((5, 5, 1))
     twice = keras.layers.RepeatVector(2)(corner_model()(images))

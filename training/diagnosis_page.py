@@ -274,6 +274,10 @@ def _picture(worst: Worst, names: Sequence[str]) -> bytes:
         )
     ]
     figure = plots.draw(
-        worst.looked, worst.images, titles=titles, boxes=worst.boxes
+        worst.looked,
+        worst.images,
+        titles=titles,
+        boxes=worst.boxes,
+        class_names=names,
     )
     return plots.png(figure)

@@ -65,6 +65,7 @@ def geometry_of(mechanism, image_shape, glimpse_size):
             "transform",
             "align_corners",
             "num_transforms",
+            "antialias",
             "interpolation",
             "padding",
             "fill_value",

@@ -34,6 +34,7 @@ def attention(
     *,
     titles: Sequence[str] | None = None,
     boxes: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
     **options: Any,
 ) -> Figure:
     """Draws what a model looks at, and how its answer grows.
@@ -61,6 +62,8 @@ def attention(
         titles: N lines of text; by default the class it answers.
         boxes: (N, 4), true boxes as of `training.CanvasSet`, which are drawn
             dashed; or None.
+        class_names: What the classes 0, 1, ... stand for; by default the
+            picture tells their numbers.
         **options: `layer`, `item_grid` and `glimpse_size`, as of
             `training.look`.
 
@@ -72,7 +75,9 @@ def attention(
             not of one length.
     """
     looked = look(stepwise_model(model)[0], images, **options)
-    return draw(looked, images, titles=titles, boxes=boxes)
+    return draw(
+        looked, images, titles=titles, boxes=boxes, class_names=class_names
+    )
 
 
 def draw(
@@ -81,6 +86,7 @@ def draw(
     *,
     titles: Sequence[str] | None = None,
     boxes: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Figure:
     """Draws what was looked at already, as `attention` does.
 
@@ -90,6 +96,7 @@ def draw(
         images: (N, H, W, C), floating or uint8.
         titles: As of `attention`.
         boxes: As of `attention`.
+        class_names: As of `attention`.
 
     Returns:
         The figure.
@@ -97,7 +104,7 @@ def draw(
     Raises:
         ValueError: If the arguments are not of one length.
     """
-    return draw_rows(make_rows(looked, images, titles, boxes))
+    return draw_rows(make_rows(looked, images, titles, boxes, class_names))
 
 
 def make_rows(
@@ -105,11 +112,14 @@ def make_rows(
     images: np.ndarray,
     titles: Sequence[str] | None,
     boxes: np.ndarray | None,
+    class_names: Sequence[str] | None = None,
 ) -> list[Row]:
     """The rows of a picture; arguments as of `draw`."""
     images = np.asarray(images)
     if titles is None:
-        titles = [_answer(scores) for scores in looked.final_scores]
+        titles = [
+            _answer(scores, class_names) for scores in looked.final_scores
+        ]
     _check(looked, images, titles=titles, boxes=boxes)
     rows = []
     for i, image in enumerate(images):
@@ -117,6 +127,7 @@ def make_rows(
         row = KINDS[looked.kind](looked, i, shown)
         row.title = titles[i]
         row.note = ", ".join(filter(None, [shown.note, row.note]))
+        row.class_names = class_names
         row.box = None if boxes is None else boxes[i]
         if looked.scores.ndim == 3:
             row.probabilities = probabilities(looked.scores[i]).numpy()
@@ -124,9 +135,10 @@ def make_rows(
     return rows
 
 
-def _answer(scores: np.ndarray) -> str:
+def _answer(scores: np.ndarray, class_names: Sequence[str] | None) -> str:
     best = int(np.argmax(scores))
-    return f"read as {best} ({probabilities(scores)[best]:.0%})"
+    name = best if class_names is None else class_names[best]
+    return f"read as {name} ({probabilities(scores)[best]:.0%})"
 
 
 def _check(looked: Looked, images: np.ndarray, **others: Any) -> None:

@@ -152,7 +152,14 @@ class _Plan:
         if self.bars:
             height = self.bars - GAP
             axes = _axes(figure, x, y, self.panel, height)
-            draw_bars(axes, self.row.probabilities, t, self.num_classes, colour)
+            draw_bars(
+                axes,
+                self.row.probabilities,
+                t,
+                self.num_classes,
+                colour,
+                self.row.class_names,
+            )
 
 
 def _draw_overview(axes: Axes, row: Row) -> None:

@@ -39,6 +39,7 @@ class Row:
         title: Text above.
         note: What must be known of how the image is shown, below it.
         probabilities: (T, K), of the classes after every step, or None.
+        class_names: Of the K classes, or None.
         box: True box as in `training.canvases`, or None.
         shown: Numbers of the steps that are in columns; None for all. The
             marks of the steps up to the last of them are on the image.
@@ -50,6 +51,7 @@ class Row:
     title: str = ""
     note: str = ""
     probabilities: np.ndarray | None = None
+    class_names: Sequence[str] | None = None
     box: np.ndarray | None = None
     shown: Sequence[int] | None = None
 

@@ -38,8 +38,11 @@ def _crops(looked: Looked, index: int, shown: Shown) -> np.ndarray:
         geometry["transform"],
         geometry["align_corners"],
     )
+    images = np.repeat(shown.raw[None], len(flat), axis=0)
+    if geometry.get("antialias"):  # older model cards do not tell
+        images = ops.antialias(images, grid, geometry["align_corners"])
     crops = ops.grid_sample(
-        np.repeat(shown.raw[None], len(flat), axis=0),
+        images,
         grid,
         geometry["interpolation"],
         geometry["padding"],

@@ -83,6 +83,30 @@ def test_what_was_looked_at_is_drawn_without_the_model():
     np.testing.assert_allclose(seen[0, 0], IMAGES[0, 0, 0, 0] / 255, rtol=1e-5)
 
 
+def test_a_blurred_crop_is_drawn_as_the_layer_reads_it():
+    images = keras.Input((16, 20, 1))
+    crop = layers.SpatialTransformer(
+        keras.layers.Flatten(), (4, 4), antialias=True
+    )
+    seen = crop(images)
+    flat = keras.layers.Flatten()(seen)
+    model = keras.Model(images, keras.layers.Dense(3)(flat))
+    figure = plots.attention(model, IMAGES)
+    expected = keras.Model(images, seen)(IMAGES / 255)[0]
+    drawn = figure.axes[1].images[0].get_array()[..., :1]
+    np.testing.assert_allclose(drawn, expected, atol=1e-5)
+
+
+def test_names_of_classes_stand_in_titles_and_bars():
+    names = ["cat", "dog", "a hippopotamus"]
+    figure = plots.attention(model_of(glimpses), IMAGES, class_names=names)
+    bars = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert {"cat", "dog", "a hippopota…"} <= bars
+    titles = [text.get_text() for text in figure.texts]
+    assert sum(title.startswith("read as") for title in titles) == 2
+    assert not any(title.startswith("read as 0") for title in titles)
+
+
 def test_a_model_that_diverged_is_drawn():
     model = model_of(glimpses)
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])

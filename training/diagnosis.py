@@ -27,7 +27,7 @@ from .coverage import Objects
 from .elsewhere import ORACLE, averaged_scores, is_hard, look_elsewhere
 from .elsewhere import probabilities as as_probabilities
 from .examples import Examples, read_examples
-from .looking import Looked, look, stepwise_model
+from .looking import Looked, hard_layers, look, stepwise_model
 from .verdict import judge
 from .views import View, view, view_by_chance, widest_share
 
@@ -109,7 +109,7 @@ def diagnose(
         num_classes = learned.final_scores.shape[1]
         _check_labels(examples.labels, num_classes)
         class_names = _class_names(class_names, num_classes)
-        objects = _objects(examples, learned, notes)
+        objects = _objects(model, examples, learned, notes)
         runs = look_elsewhere(
             stepwise, examples.images, learned, objects, generator, looking
         )
@@ -196,7 +196,7 @@ def _class_names(
 
 
 def _objects(
-    examples: Examples, learned: Looked, notes: list[str]
+    model: keras.Model, examples: Examples, learned: Looked, notes: list[str]
 ) -> Objects | None:
     if not examples.has_objects:
         notes.append(
@@ -208,6 +208,13 @@ def _objects(
         notes.append(
             "It is not known where the items lie in the image: give "
             "`item_grid=(rows, columns)` to use the boxes."
+        )
+        return None
+    hard = hard_layers(model)
+    if is_hard(learned) and len(hard) > 1:
+        notes.append(
+            f"{' and '.join(hard)} choose where to look: what is forced is "
+            "forced on all of them, so that the truth can not be shown to one."
         )
         return None
     return Objects.of(examples)

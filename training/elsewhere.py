@@ -22,6 +22,7 @@ import keras_attention
 from .coverage import Objects
 from .looking import Looked, floating, look
 from .pixels import to_pixels
+from .views import in_turn
 
 # Where a model looks instead of where it learned to: where what matters is.
 ORACLE = "oracle"
@@ -127,7 +128,7 @@ def _forced(
 ) -> dict[str, np.ndarray] | None:
     """What `look(forced=...)` takes; None where it cannot be forced."""
     if looked.kind == "glimpses":
-        return {"location": objects.centres.astype("float32")}
+        return {"location": _on_map(objects.centres, looked)}
     if looked.kind == "transformer":
         return {
             "theta": _theta(looked, _places(name, looked, objects, generator))
@@ -144,6 +145,16 @@ def _forced(
     if looked.kind == "items":
         weights = weights.reshape(len(weights), -1)
     return {"attention_weights": weights.astype("float32")}
+
+
+def _on_map(centres: np.ndarray, looked: Looked) -> np.ndarray:
+    """Locations on what the sensor reads, of locations on the image."""
+    cells = np.array(looked.geometry["map_shape"][::-1])
+    ratio = np.array(looked.image_shape[::-1]) / cells
+    # The inverse of `regions.glimpse_squares`.
+    x = (to_pixels(centres, looked.image_shape) + 0.5) / ratio - 0.5
+    location = 2 * x / np.maximum(cells - 1, 1) - 1
+    return np.clip(location, -1, 1).astype("float32")
 
 
 def _places(
@@ -183,20 +194,12 @@ def _best_items(looked: Looked, cells: np.ndarray) -> np.ndarray:
 
     The same at every step; in a loop that takes no item twice, the next best.
     """
-    indices = looked.attention["indices"]
-    _, num_steps, k = indices.shape
+    _, num_steps, k = looked.attention["indices"].shape
     order = np.argsort(-cells.reshape(len(cells), -1), axis=1, kind="stable")
-    if _never_twice(indices) and num_steps * k <= order.shape[1]:
-        best = order[:, : num_steps * k].reshape(-1, num_steps, k)
-    else:
-        best = np.repeat(order[:, None, :k], num_steps, axis=1)
-    return best.astype("int32")
-
-
-def _never_twice(indices: np.ndarray) -> bool:
-    flat = np.sort(indices.reshape(len(indices), -1), axis=1)
-    again = (flat[:, 1:] == flat[:, :-1]) & (flat[:, 1:] >= 0)
-    return not again.any()
+    if looked.geometry["never_twice"]:
+        # Once all are taken any will do: the loop takes none again.
+        return np.maximum(in_turn(order, num_steps, k), 0)
+    return np.repeat(order[:, None, :k], num_steps, axis=1).astype("int32")
 
 
 def _moved(objects: Objects, places: np.ndarray) -> Objects:

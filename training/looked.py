@@ -46,10 +46,11 @@ class Looked:
         geometry: What it takes to say where that is. For glimpses
             `glimpse_size`, `num_scales`, `interpolation`, `fill_value` and
             `map_shape`, the size (rows, columns) of what the sensor reads,
-            mostly the image; for a mask
-            `map_shape`; for items `item_grid`, (rows, columns) or None; for
-            a transformer `output_shape`, `transform`, `align_corners`,
-            `num_transforms`, `interpolation`, `padding` and `fill_value`.
+            mostly the image; for a mask `map_shape`; for items `item_grid`,
+            (rows, columns) or None, and `never_twice`, whether a loop chooses
+            none again; for a transformer `output_shape`, `transform`,
+            `align_corners`, `num_transforms`, `antialias`, `interpolation`,
+            `padding` and `fill_value`.
     """
 
     kind: str

@@ -113,6 +113,8 @@ def look(
         geometry["map_shape"] = attention["attention_weights"].shape[2:]
     if kind == "items":
         geometry["item_grid"] = _check_item_grid(item_grid, attention)
+        cell = getattr(found_layer, "cell", None)
+        geometry["never_twice"] = getattr(cell, "inhibition_of_return", False)
     return Looked(kind, name, shape, scores, attention, geometry)
 
 

@@ -87,18 +87,45 @@ def view_by_chance(
         outlines += places * sides - 0.5
         return _of_outlines(outlines, objects, threshold)
     if "indices" in looked.attention:
-        indices = looked.attention["indices"]
-        count = looked.attention["attention_weights"].shape[-1]
-        order = generator.random((*indices.shape[:2], count)).argsort(axis=-1)
         attention = {
             **looked.attention,
-            "indices": order[..., : indices.shape[2]],
+            "indices": _uniform_items(looked, generator),
         }
         return view(looked.attending(attention), objects, threshold)
     cells = objects.on_cells(*looked.masks().shape[2:])
     shares = cells.mean(axis=(1, 2))[:, None]
     shares = np.repeat(shares, looked.num_steps, axis=1)
     return View.of(shares, _best_on(cells, looked), None, threshold)
+
+
+def in_turn(order: np.ndarray, num_steps: int, k: int) -> np.ndarray:
+    """Of all items in an order the next k at each step, -1 after the last.
+
+    Args:
+        order: (N, items), all items of each image.
+        num_steps: T.
+        k: How many are chosen at a step.
+
+    Returns:
+        (N, T, k) int32.
+    """
+    count = num_steps * k
+    missing = max(count - order.shape[1], 0)
+    order = np.pad(order, [(0, 0), (0, missing)], constant_values=-1)
+    return order[:, :count].reshape(-1, num_steps, k).astype("int32")
+
+
+def _uniform_items(
+    looked: Looked, generator: np.random.Generator
+) -> np.ndarray:
+    """Items drawn uniformly, as many as were chosen: (N, T, k)."""
+    count, num_steps, k = looked.attention["indices"].shape
+    num_items = looked.attention["attention_weights"].shape[-1]
+    if looked.geometry["never_twice"]:
+        order = generator.random((count, num_items)).argsort(axis=-1)
+        return in_turn(order, num_steps, k)
+    order = generator.random((count, num_steps, num_items)).argsort(axis=-1)
+    return order[..., :k]
 
 
 def widest_share(looked: Looked, objects: Objects) -> np.ndarray | None:

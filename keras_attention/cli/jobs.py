@@ -128,9 +128,11 @@ def diagnose_file(
         data_dir: Folder of TFDS, if it has moved.
     """
     found = load_source(file, recipe, data_dir)
+    test = found.test_set()
     diagnosis = training.diagnose(
         found.model,
-        found.test_set(),
+        # A box around several digits says where none of them is.
+        (test.images, test.labels) if found.reads_several else test,
         num_averaged=num_averaged,
         class_names=found.class_names,
         item_grid=found.item_grid,
@@ -190,7 +192,7 @@ def _figure(
         f"({answer['probability']:.0%})"
         for answer in predictions
     ]
-    return plots.draw(looked, images, titles=titles)
+    return plots.draw(looked, images, titles=titles, class_names=model.labels)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from keras_attention import training
 from keras_attention.training import recipes
 from keras_attention.training.run_folder import load_model
+from keras_attention.training.several import SeveralDigits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +44,12 @@ class Source:
             return None
         return recipes.get(self.recipe).item_grid
 
+    @property
+    def reads_several(self) -> bool:
+        """Whether its recipe shows several digits in an image."""
+        canvas = self.recipe and recipes.get(self.recipe).canvas
+        return isinstance(canvas, SeveralDigits)
+
     def test_set(self) -> training.CanvasSet:
         """The test set of its recipe.
 
@@ -68,11 +75,18 @@ def load_source(
         data_dir: Folder of TFDS, if it has moved.
 
     Raises:
-        ValueError: If it is none of these, damaged, or the recipe is unknown.
+        ValueError: If it is none of these, damaged, or the recipe is unknown;
+            if it is a run that did not learn where to look.
     """
     if path.suffix == ".keras":
         return Source(load_model(path), recipe, data_dir, {"file": path.name})
     trained = training.load_trained(path)
+    if trained.policy is not None:
+        raise ValueError(
+            f"The run {str(path)!r} was trained with `--policy "
+            f"{trained.policy}`: it has not learned where to look. `evaluate` "
+            "tells its error."
+        )
     return Source(
         trained.model,
         recipe or trained.recipe.name,

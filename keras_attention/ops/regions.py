@@ -46,8 +46,13 @@ def glimpse_squares(
 ):
     """The crops around locations, in pixels of the image.
 
+    The first cell of a map covers the first pixels of the image, as many as
+    ratio = side of the image / side of the map, the last cell the last ones:
+
+        x_image = (x_map + 1/2) * ratio - 1/2
+
     Args:
-        locations: (..., 2) in [-1, 1].
+        locations: (..., 2) in [-1, 1], of what is cropped.
         glimpse_size: side of the finest crop in pixels of what is cropped.
         num_scales: S; each crop has twice the side of the one before.
         map_shape: (rows, columns) of what is cropped: the image, or a map
@@ -63,7 +68,7 @@ def glimpse_squares(
     array([[[3., 3., 5., 5.],
             [2., 2., 6., 6.]]], dtype=float32)
     """
-    centres = to_pixels(locations, image_shape)[..., None, :]
+    centres = to_pixels(locations, map_shape)[..., None, :]
     pixels = tf.stack(
         [
             tf.cast(side, centres.dtype) / tf.cast(cells, centres.dtype)
@@ -72,6 +77,7 @@ def glimpse_squares(
             )
         ]
     )
+    centres = (centres + 0.5) * pixels - 0.5
     halves = [glimpse_size * 2**scale / 2 for scale in range(num_scales)]
     half = tf.constant(halves, pixels.dtype)[:, None] * pixels
     return tf.concat([centres - half, centres + half], axis=-1)

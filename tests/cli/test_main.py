@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 
+import keras
 import pytest
 
-from keras_attention import training
+from keras_attention import models, training
 from keras_attention.training import recipes
+from keras_attention.training.pairs import PairCanvas
 from keras_attention_cli import demo
 
 
@@ -147,6 +149,24 @@ def test_diagnose_takes_a_keras_file_and_a_recipe(
     assert "damaged" in refusal(
         "diagnose", run / "damaged.keras", "--recipe", "tiny"
     )
+
+
+def test_of_several_digits_diagnose_asks_for_no_place(
+    answer, tiny, tmp_path, monkeypatch
+):
+    pairs = dataclasses.replace(tiny, canvas=PairCanvas(training.Canvas(48)))
+    monkeypatch.setattr(recipes, "get", lambda name: pairs)
+    model = models.ram(
+        (48, 48, 1),
+        num_classes=55,
+        num_glimpses=1,
+        core=keras.layers.SimpleRNNCell(4),
+    )
+    model.save(tmp_path / "model.keras")
+    found = answer("diagnose", tmp_path / "model.keras", "--recipe", "tiny")
+    assert found["attention_error"] is None
+    assert "oracle" not in found["policies"]
+    assert "random" in found["policies"]
 
 
 def test_evaluate_tells_how_often_a_model_looks_until_it_is_sure(

@@ -61,3 +61,9 @@ def test_train_can_look_at_the_centre_all_the_time(tiny, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     config = tmp_path / "runs" / "tiny_center" / "config.json"
     assert json.loads(config.read_text())["policy"] == "center"
+    for command in (("diagnose",), ("export", "--out", tmp_path / "exported")):
+        verb, *options = command
+        refused = invoke(verb, config.parent, *options)
+        assert refused.exit_code == 1
+        assert "trained with `--policy center`" in refused.stderr
+    assert not (tmp_path / "exported").exists()

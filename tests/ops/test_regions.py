@@ -35,6 +35,18 @@ def test_a_crop_of_a_coarser_map_covers_its_share_of_the_image():
     assert (right - left, bottom - top) == (2 * 4, 2 * 3)
 
 
+@pytest.mark.parametrize(
+    ("place", "cell"), [((-1, -1), (0, 0)), ((1, 1), (9, 4)), ((-1, 0), (0, 2))]
+)
+def test_a_place_of_a_coarser_map_is_the_middle_of_its_cell(place, cell):
+    locations = np.array([place], "float32")
+    (square,) = regions.glimpse_squares(locations, 1, 1, (5, 10), (15, 40))
+    # Each cell is 4 pixels wide and 3 high, the first one from -1/2 on.
+    x, y = np.array(cell) * [4, 3] - 0.5
+    expected = [x, y, x + 4, y + 3]
+    np.testing.assert_allclose(square[0], expected, atol=1e-5)
+
+
 def test_an_outline_turns_with_its_crop():
     angle = 0.3
     turn = rotations.Rotation.from_euler("z", angle).as_matrix()[:2, :2]

@@ -131,6 +131,38 @@ def test_the_items_at_the_truth_are_those_that_show_most(never_twice):
     assert list(without) == ["learned", "sampled", "random", "center"]
 
 
+def test_where_all_items_were_seen_none_is_left_at_the_truth():
+    images = keras.Input((13, 9, 1))
+    items = keras.layers.Reshape((-1, 1))(
+        keras.layers.AveragePooling2D((6, 4))(images)
+    )
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(),
+        keras.layers.GRUCell(2),
+        inhibition_of_return=True,
+    )
+    model = with_head(images, layers.RecurrentAttention(cell, 5)(items))
+    found = elsewhere(model, item_grid=(2, 2))
+    indices = found["oracle"].attention["indices"][..., 0]  # (N, T)
+    np.testing.assert_array_equal(np.sort(indices[:, :4]), [[0, 1, 2, 3]] * 3)
+    np.testing.assert_array_equal(indices[:, 4], [-1, -1, -1])
+
+
+def test_a_loop_that_stops_once_it_is_sure_chooses_none_again_either():
+    """Though what it recorded repeats the last, for the steps it left out."""
+    images = keras.Input((13, 9, 1))
+    items = keras.layers.Reshape((-1, 1))(images)
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(),
+        keras.layers.GRUCell(2),
+        inhibition_of_return=True,
+    )
+    model = with_head(images, layers.RecurrentAttention(cell, 3)(items))
+    looked = look(models.until_sure(model, 1e-3), IMAGES)
+    assert np.ptp(looked.attention["indices"], axis=1).max() == 0
+    assert looked.geometry["never_twice"]
+
+
 def test_glimpses_at_the_truth_are_at_the_middle_of_the_box():
     images = keras.Input((13, 9, 1))
     loop = layers.RecurrentAttention(layers.GlimpseCell(4), 2)
@@ -141,6 +173,24 @@ def test_glimpses_at_the_truth_are_at_the_middle_of_the_box():
         (squares[..., :2] + squares[..., 2:]) / 2,
         np.repeat(middles[:, None], 2, axis=1),
         atol=1e-5,
+    )
+
+
+def test_glimpses_of_a_map_at_the_truth_are_at_its_cells():
+    images = keras.Input((12, 9, 1))
+    small = keras.layers.AveragePooling2D(3)(images)  # 4 rows, 3 columns
+    loop = layers.RecurrentAttention(layers.GlimpseCell(1), 1)
+    model = with_head(images, loop(small))
+    # Pixels of the second row and the third column of cells.
+    objects = Objects(np.array([[5.5, 2.5, 8.5, 5.5]]), None, (12, 9))
+    learned = look(model, IMAGES[:1, :12])
+    found = look_elsewhere(
+        model, IMAGES[:1, :12], learned, objects, np.random.default_rng(0), {}
+    )
+    location = found["oracle"].attention["location"][0, 0]
+    np.testing.assert_allclose(location, [1, -1 / 3], atol=1e-6)
+    np.testing.assert_allclose(
+        found["oracle"].squares()[0, 0], objects.boxes[0], atol=1e-5
     )
 
 

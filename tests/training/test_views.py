@@ -80,12 +80,13 @@ def test_a_mask_has_a_share_of_its_weight_on_the_object():
     np.testing.assert_allclose(chance.shares, [[8 / 121]], rtol=1e-5)
 
 
-def items(*steps):
+def items(*steps, never_twice=False):
     attention = {
         "attention_weights": np.zeros((1, len(steps), 121), "float32"),
         "indices": np.array([steps]),
     }
-    return looked("items", attention, {"item_grid": IMAGE_SHAPE})
+    geometry = {"item_grid": IMAGE_SHAPE, "never_twice": never_twice}
+    return looked("items", attention, geometry)
 
 
 def test_chosen_items_lie_on_the_object_or_not():
@@ -100,6 +101,20 @@ def test_chance_draws_items_uniformly():
     start = items(*[[0, 1]] * many)
     chance = view_by_chance(start, BOX, 0.5, np.random.default_rng(0))
     assert chance.shares.mean() == pytest.approx(8 / 121, abs=0.004)
+
+
+def test_chance_draws_no_item_twice_in_a_loop_that_does_not():
+    def shares(**options):
+        all_of_them = items(*[[0, 1]] * 61, **options)
+        return [
+            view_by_chance(all_of_them, BOX, 0.5, generator).shares.sum()
+            for _ in range(5)
+        ]
+
+    generator = np.random.default_rng(0)
+    # Each of the 8 on the object once, alone or with another.
+    np.testing.assert_allclose(shares(never_twice=True), 8 / 2)
+    assert np.std(shares()) > 0.1
 
 
 def test_chance_puts_glimpses_uniformly():

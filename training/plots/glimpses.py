@@ -14,7 +14,8 @@ def glimpse_row(looked: Looked, index: int, shown: Shown) -> Row:
     """The row of one image that was looked at through glimpses."""
     num_scales = looked.geometry["num_scales"]
     squares = [looked.squares(k)[index] for k in range(num_scales)]  # (T, 4)
-    crops = _crops(looked, index, shown)
+    centres = (squares[0][:, :2] + squares[0][:, 2:]) / 2
+    crops = _crops(looked, centres, shown)
     steps = [
         Step(
             panels=crops[t],
@@ -23,20 +24,22 @@ def glimpse_row(looked: Looked, index: int, shown: Shown) -> Row:
         )
         for t in range(looked.num_steps)
     ]
-    centres = (squares[0][:, :2] + squares[0][:, 2:]) / 2
     return Row(shown.pixels, steps, path=centres)
 
 
-def _crops(looked: Looked, index: int, shown: Shown) -> list[list[np.ndarray]]:
-    """What the sensor saw, for each step a list of the scales.
+def _crops(
+    looked: Looked, centres: np.ndarray, shown: Shown
+) -> list[list[np.ndarray]]:
+    """What the sensor saw around (T, 2), for each step a list of the scales.
 
     A sensor that reads a map of features sees what no picture can show: there
     it is the image inside the square.
     """
-    locations = looked.attention["location"][index]
     num_scales = looked.geometry["num_scales"]
     map_shape = looked.geometry["map_shape"]
     ratio = min(np.array(looked.image_shape) / np.array(map_shape))
+    last = np.maximum(np.array(looked.image_shape[::-1]) - 1, 1)
+    locations = (2 * centres / last - 1).astype("float32")
     crops = ops.glimpse(
         np.repeat(shown.raw[None], len(locations), axis=0),
         locations,

@@ -1,6 +1,10 @@
 """Faults planted in models of the other kinds of attention."""
 
+import keras
 import pytest
+
+from keras_attention import layers
+from keras_attention.training import diagnose
 
 SIZE, SQUARE = 24, 6
 
@@ -89,3 +93,25 @@ def test_items_without_a_grid_say_what_is_missing(planted):
         "random",
         "sampled",
     ]
+
+
+def test_of_several_layers_that_choose_none_is_shown_the_truth_alone(planted):
+    images = keras.Input((SIZE, SIZE, 1))
+    loops = [
+        layers.RecurrentAttention(
+            layers.GlimpseCell(4, core=keras.layers.SimpleRNNCell(4)), 1, name=n
+        )
+        for n in ("one", "other")
+    ]
+    states = keras.layers.concatenate([loop(images) for loop in loops])
+    model = keras.Model(images, keras.layers.Dense(4)(states))
+    found = diagnose(model, planted.squares(40), layer="one")
+    assert found["layer"] == "one"
+    assert found["attention_error"] is None
+    assert sorted(found["policies"]) == [
+        "center",
+        "learned",
+        "random",
+        "sampled",
+    ]
+    assert "choose where to look: what is forced" in found["notes"][-1]

@@ -153,11 +153,11 @@ def described(model: keras.Model, images: tf.Tensor) -> dict[str, Any] | None:
 def _taken_apart(model: keras.Model) -> tuple[keras.Model, bool]:
     """The model that answers after each look; whether it reads the image."""
     try:
-        parted = split.split(model)
+        parted, steps = split.split(model), models.every_step(model)
     except ValueError:  # not a model of that form: it answers at the end
         return model, False
     (image,) = keras.tree.flatten(parted.inputs)
-    return models.every_step(model), parted.args[0] is image
+    return steps, parted.args[0] is image
 
 
 def _size(images: tf.Tensor) -> tuple[Any, Any]:

@@ -33,24 +33,27 @@ class Plan:
 
     Attributes:
         images: (N, H, W, C), as the SavedModel takes them.
-        floating: names of the layers that are not to be converted.
+        batch_size: how many of them it takes at a time.
+        layers: names of all layers, and whether each decides where the model
+            looks, and so is not to be converted.
     """
 
     images: np.ndarray
-    floating: list[str]
+    batch_size: int
+    layers: dict[str, bool]
 
 
-def attending(model: keras.Model) -> list[str]:
-    """Names of the layers that decide where a model looks."""
-    return sorted(
-        {
-            layer.name
-            for mechanism in model._flatten_layers()
-            if isinstance(mechanism, Mechanism)
-            for layer in mechanism._flatten_layers()
-            if layer.weights
-        }
-    )
+def attending(model: keras.Model) -> dict[str, bool]:
+    """Whether each layer decides where a model looks, by its name."""
+    layers = list(model._flatten_layers())
+    deciding = {
+        layer.name
+        for mechanism in layers
+        if isinstance(mechanism, Mechanism)
+        for layer in mechanism._flatten_layers()
+        if layer.weights
+    }
+    return {layer.name: layer.name in deciding for layer in layers}
 
 
 def convert(directory: Path, plan: Plan) -> bytes:
@@ -68,10 +71,10 @@ def convert(directory: Path, plan: Plan) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         images, out = Path(folder, "images.npy"), Path(folder, "int8.tflite")
-        np.save(images, plan.images[:NUM_CALIBRATION])
+        np.save(images, _batches(plan))
         done = run_python(
             *("-m", f"{__package__}.int8_process"),
-            *(directory, images, json.dumps(plan.floating), out),
+            *(directory, images, json.dumps(plan.layers), out),
         )
         if done.returncode:
             raise ValueError(
@@ -83,12 +86,37 @@ def convert(directory: Path, plan: Plan) -> bytes:
         return out.read_bytes()
 
 
-def is_named(path: str, layers: list[str]) -> bool:
-    """Whether a tensor of a graph was computed by one of the layers.
+def _batches(plan: Plan) -> np.ndarray:
+    """(M, batch, H, W, C); the last is filled up with the first images."""
+    images = plan.images[:NUM_CALIBRATION]
+    count = -(-len(images) // plan.batch_size)
+    shape = images.shape[1:]
+    filled = np.resize(images, (count * plan.batch_size, *shape))
+    return filled.reshape(count, plan.batch_size, *shape)
+
+
+def decides(path: str, layers: dict[str, bool]) -> bool:
+    """Whether a tensor of a graph was computed by a layer that decides.
+
+    A graph numbers the calls of layers: `dense_1_2` is a call of `dense_1`,
+    where there is a layer of this name, or else of `dense`.
 
     Args:
         path: name of the tensor, such as `"ram_1/glimpses_1/where_1/MatMul"`.
-        layers: names of layers; a graph numbers those called again.
+        layers: as of `Plan`.
     """
-    parts = {re.sub(r"(_\d+)+$", "", part) for part in re.split("[/;]", path)}
-    return any(re.sub(r"(_\d+)+$", "", name) in parts for name in layers)
+    return any(
+        layers.get(_layer_of(part, layers), False)
+        for part in re.split("[/;]", path)
+    )
+
+
+def _layer_of(scope: str, layers: dict[str, bool]) -> str | None:
+    """The name of the layer that was called in a scope of a graph."""
+    numbered = re.search(r"(_\d+)*$", scope)
+    name = scope
+    for _ in range(numbered[0].count("_")):
+        name = name.rpartition("_")[0]
+        if name in layers:
+            return name
+    return scope

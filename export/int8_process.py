@@ -1,9 +1,9 @@
 """Converts a SavedModel to int8, in a process of its own.
 
-    python -m keras_attention.export.int8_process MODEL IMAGES FLOATING OUT
+    python -m keras_attention.export.int8_process MODEL IMAGES LAYERS OUT
 
-MODEL is a SavedModel, IMAGES an .npy file of real images, FLOATING a JSON list
-of the names of layers that stay floating, OUT the TFLite file to write.
+MODEL is a SavedModel, IMAGES an .npy file of batches of real images, LAYERS
+what JSON says of `int8.Plan.layers`, OUT the TFLite file to write.
 """
 
 import json
@@ -16,25 +16,25 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from .int8 import is_named
+from .int8 import decides
 from .signatures import DEFAULT
 
 # The operations with weights.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
-def main(directory: str, images: str, floating: str, out: str) -> None:
+def main(directory: str, images: str, layers: str, out: str) -> None:
     """Converts as the arguments of the command say."""
     converter = tf.lite.TFLiteConverter.from_saved_model(
         directory, signature_keys=[DEFAULT]
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     tensors = _weighted_tensors(converter.convert())
-    layers = json.loads(floating)
+    deciding = json.loads(layers)
 
     def examples() -> Iterator[dict[str, np.ndarray]]:
-        for image in np.load(images):
-            yield {"image": image[None]}
+        for batch in np.load(images):
+            yield {"image": batch}
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = examples
@@ -44,7 +44,7 @@ def main(directory: str, images: str, floating: str, out: str) -> None:
         debug_options=tf.lite.experimental.QuantizationDebugOptions(
             denylisted_ops=_operations_without_weights(),
             denylisted_nodes=[
-                name for name in tensors if is_named(name, layers)
+                name for name in tensors if decides(name, deciding)
             ],
         ),
     )

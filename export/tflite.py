@@ -71,8 +71,9 @@ def int8_plan(
     """What "int8" needs to know, where there are images to calibrate with."""
     if calibration is None:
         return None
-    images = floating(tf.convert_to_tensor(calibration)).numpy()
-    return int8.Plan(as_taken(images, spec), int8.attending(model))
+    images = floating(tf.convert_to_tensor(calibration))
+    images = as_taken(tf.cast(images, "float32").numpy(), spec)
+    return int8.Plan(images, spec.shape[0] or 1, int8.attending(model))
 
 
 def convert(directory: Path, kind: str, plan: int8.Plan | None = None) -> bytes:

@@ -104,6 +104,8 @@ def model_card(
         labels: names of the classes.
         metadata: what the caller adds.
     """
+    batch_size = spec.shape[0] or 1
+    at_once = "one image" if batch_size == 1 else f"{batch_size} images at once"
     return {
         "kind": KIND,
         "name": model.name,
@@ -124,7 +126,7 @@ def model_card(
         "preprocessing": PREPROCESSING,
         "parameters": model.count_params(),
         "latency_ms": checks["tflite"]["model.tflite"]["latency_ms"],
-        "latency": "median of one image through model.tflite on one thread",
+        "latency": f"median of {at_once} through model.tflite on one thread",
         "files": {
             str(path.relative_to(folder)): _size(path)
             for path in _files(folder)

@@ -1,8 +1,8 @@
-"""Turns a JPEG upright inside a graph, as its EXIF tag says.
+"""Turns a picture upright inside a graph, as its EXIF tag says.
 
 Cameras store a picture as their sensor lay, and beside it which way is up: the
 tag 0x0112 of the EXIF block, a number from 1 to 8. Of the two byte orders of
-such a block, both are known.
+such a block, both are known. A JPEG names the block `Exif`, a PNG `eXIf`.
 """
 
 import tensorflow as tf
@@ -12,11 +12,12 @@ HEAD = 4096
 # `\C` is any byte. Tag, type (short) and count (1), then the number.
 _LITTLE = r"\x12\x01\x03\x00\x01\x00\x00\x00"
 _BIG = r"\x01\x12\x00\x03\x00\x00\x00\x01\x00"
-_PATTERN = rf"^\C*?Exif\x00\x00\C*?(?:{_LITTLE}|{_BIG})([\x01-\x08])\C*$"
+_NAME = r"(?:Exif\x00\x00|eXIf)"
+_PATTERN = rf"^\C*?{_NAME}\C*?(?:{_LITTLE}|{_BIG})([\x01-\x08])\C*$"
 
 
 def orientation(file: tf.Tensor) -> tf.Tensor:
-    """The orientation of a JPEG file.
+    """The orientation of a JPEG or PNG file.
 
     Args:
         file: scalar string, its bytes.

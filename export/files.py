@@ -14,18 +14,18 @@ from .saved_model import export_saved_model, write_saved_model
 from .signatures import DEFAULT, EXPLAIN, Servable
 from .warmup import write_warmup
 
-TFLITE = "model.tflite"
+TFLITE, WEB = "model.tflite", "web"
 # What is written if it is asked for.
 FORMATS = {
     "float16": "model_float16.tflite",
     "dynamic_range": "model_dynamic_range.tflite",
     "int8": "model_int8.tflite",
     "onnx": "model.onnx",
-    "web": "model_web.tflite",
+    WEB: "model_web.tflite",
 }
 # Those that compute what Keras does to the last digits, and all kinds of one
 # TFLite file.
-EXACT = ("saved_model", TFLITE, "onnx")
+EXACT = ("saved_model", TFLITE, "onnx", WEB)
 KINDS = (TFLITE, "float16", "dynamic_range", "int8")
 
 
@@ -84,8 +84,8 @@ def write_files(
         )
     if "onnx" in formats:
         written["onnx"] = convert_to_onnx(directory, folder / FORMATS["onnx"])
-    if "web" in formats:
-        written["web"] = _write_web(model, spec, folder / FORMATS["web"])
+    if WEB in formats:
+        written[WEB] = _write_web(model, spec, folder / FORMATS[WEB])
     return written
 
 

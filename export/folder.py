@@ -57,7 +57,7 @@ def export_model(
             `export_saved_model`.
         metadata: what else the card is to say; anything that JSON can hold.
         max_accuracy_drop: percentage points of accuracy that a file may lose
-            against Keras.
+            against Keras, where there are classes.
 
     Returns:
         The card.

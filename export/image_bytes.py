@@ -20,8 +20,8 @@ def decode(files: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     """Decodes PNG and JPEG files, to the size that a model takes.
 
     They become what `images.read_image` makes of them: grey or coloured as
-    the model needs, what is transparent black, JPEGs upright as their EXIF
-    tag says, resized with their proportions (bilinear with antialiasing) and
+    the model needs, what is transparent black, upright as their EXIF tag
+    says, resized with their proportions (bilinear with antialiasing) and
     centred on black.
 
     Args:
@@ -54,6 +54,7 @@ def _decode_one(file: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
             lambda: _of_png(file, shape[-1]),
             lambda: _of_jpeg(file, shape[-1]),
         )
+    pixels = exif.upright(pixels, exif.orientation(file))
     return _fitted(pixels, shape)
 
 
@@ -97,7 +98,6 @@ def _of_jpeg(file: tf.Tensor, channels: int) -> tf.Tensor:
         colours = tf.io.decode_jpeg(
             file, channels=3, dct_method="INTEGER_ACCURATE"
         )
-    colours = exif.upright(colours, exif.orientation(file))
     return _scaled(tf.cast(colours, "int32"), channels)
 
 

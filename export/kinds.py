@@ -25,7 +25,8 @@ def measured(
         classes: (N,) the right classes, if they are known.
 
     Returns:
-        Dict of `bytes`, `latency_ms` (median of one image on one thread),
+        Dict of `bytes`, `latency_ms` (median on one thread of one image, or
+        of a batch where the file takes no fewer),
         `class_agreement` (share of the images whose class is that of Keras),
         `location_distance` (median over images of the greatest distance of a
         location, 2 is the width of the image) where there are locations, and

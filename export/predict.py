@@ -132,7 +132,8 @@ def load_exported(
 
     Args:
         path: an export folder, whose TFLite file is taken, a `.tflite` or
-            `.onnx` file, or a SavedModel folder.
+            `.onnx` file, a SavedModel, or the folder `saved_model` of an
+            export, whose newest is taken.
         num_threads: threads of the runtimes of TFLite and ONNX; None leaves
             them the choice.
 
@@ -151,6 +152,8 @@ def load_exported(
         return ExportedModel(path, load(path, num_threads))
     if (path / "saved_model.pb").exists():
         return ExportedModel(path, load_saved_model(path))
+    if path.name == "saved_model" and saved_model_versions(path.parent):
+        return load_exported_saved_model(path.parent)
     file = path / "model.tflite"
     if file.is_file():
         card = _read_card(path)

@@ -50,10 +50,25 @@ class Servable(tf.Module):
             self.functions[BYTES] = _of_bytes(model, spec)
         size = num_numbers(model, example)
         if size:
-            self.functions[SAMPLE] = _of_noise(model, spec, size)
+            sampling = _of_noise(model, spec, size)
+            if _can_be_traced(sampling, spec):
+                self.functions[SAMPLE] = sampling
         explain = explainer(model, example)
         if explain:
             self.functions[EXPLAIN] = _of_images(spec, explain)
+
+
+def _can_be_traced(
+    sampling: tf.types.experimental.PolymorphicFunction, spec: tf.TensorSpec
+) -> bool:
+    """Whether so many random numbers are enough for images of any size."""
+    if None not in spec.shape[1:]:
+        return True
+    try:
+        sampling.get_concrete_function()
+    except ValueError:  # the number of items depends on the size
+        return False
+    return True
 
 
 def written(directory: Path) -> dict[str, meta_graph_pb2.SignatureDef]:

@@ -1,5 +1,6 @@
 """Checks that exported files compute what the Keras model computes."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import tensorflow as tf
 
 from .clean_run import ExportError, run_in_clean_process
 from .comparison import TOLERANCE, Comparison, compare
+from .files import WEB
 from .float32 import in_float32
-from .inputs import checked_spec
+from .inputs import checked_spec, floating
 from .predict import checked_images
-from .references import references
+from .references import Reference, references
+from .signatures import DEFAULT, EXPLAIN
 
 # How many examples are compared, and how many in the signatures beside the
 # default.
@@ -44,7 +47,8 @@ def verify_export(
     Args:
         model: the keras model that was exported.
         files: folders of SavedModels, .tflite and .onnx files, by the names
-            that the result calls them by.
+            that the result calls them by. The file `"web"` has what others
+            call `explain`, of floating images, as `serving_default`.
         examples: (N, H, W, C) real images, uint8 or floating in [0, 1].
         image_spec: that the files were exported with.
 
@@ -67,18 +71,19 @@ def verify_export(
     expected = references(model, spec, examples, NUM_OTHERS)
     parity, num_moved = {}, 0
     for name, file in files.items():
+        asked = _of_web(expected) if name == WEB else expected
         answers = run_in_clean_process(
-            file, {key: one.inputs for key, one in expected.items()}
+            file, {key: one.inputs for key, one in asked.items()}
         )
         parity[name] = {}
         for signature, runs in answers.signatures.items():
-            compared = [compare(expected[signature], run) for run in runs]
+            compared = [compare(asked[signature], run) for run in runs]
             for comparison in compared:
                 _check(comparison, f"{name} in {signature}")
                 num_moved = max(num_moved, comparison.moved.sum())
             parity[name][signature] = {
                 output: max(float(one.found[output].max()) for one in compared)
-                for output in expected[signature].outputs
+                for output in asked[signature].outputs
             }
     return {
         "examples": len(examples),
@@ -92,6 +97,13 @@ def verify_export(
         "moved_by_rounding": int(num_moved),
         **parity,
     }
+
+
+def _of_web(expected: dict[str, Reference]) -> dict[str, Reference]:
+    """What is asked of the file that a browser reads."""
+    explain = expected[EXPLAIN]
+    images = floating(tf.constant(explain.inputs["image"])).numpy()
+    return {DEFAULT: dataclasses.replace(explain, inputs={"image": images})}
 
 
 def _check(comparison: Comparison, what: str) -> None:

@@ -56,7 +56,8 @@ from keras_attention_cli.command import (
     type=click.FloatRange(min=0),
     default=0.5,
     show_default=True,
-    help="Percentage points of accuracy that a file may lose.",
+    help="Percentage points of accuracy that a file may lose, where the "
+    "classes of the examples are known.",
 )
 @click.option(
     "--examples",

@@ -183,8 +183,9 @@ def _figure(
     about = (model.card or {}).get("attention")
     if about is None:
         raise ValueError(
-            "`--picture` needs a model that attends, with the model card "
-            f"beside it, which tells how. Received: {model.path}"
+            "`--picture` needs a model that attends, and its model card, which "
+            "tells how: give the folder of the export instead of a file. "
+            f"Received: {model.path}"
         )
     looked = training.looked_of(about, outputs, images.shape[1:3])
     titles = [

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import tensorflow as tf
 
 from keras_attention.export import card, export_model
 
@@ -55,6 +56,18 @@ def test_a_wrong_number_of_labels_is_refused(classifier, examples, tmp_path):
             classifier, tmp_path / "out", examples=examples, labels=["a", "b"]
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_the_latency_of_a_batch_is_told_as_such(
+    classifier, examples, tmp_path, unchecked
+):
+    made = export_model(
+        classifier,
+        tmp_path,
+        examples=examples,
+        image_spec=tf.TensorSpec((2, 6, 6, 1)),
+    )
+    assert made["latency"].startswith("median of 2 images at once through")
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,22 @@ ORIENTATION = 0x0112
 PIXELS = np.arange(4 * 6 * 3, dtype="uint8").reshape(4, 6, 3)
 
 
-def jpeg(orientation, little_endian, other_tags=True):
+def tagged_file(orientation, little_endian, other_tags=True, kind="JPEG"):
     tags = Image.Exif()
     tags.endian = "<" if little_endian else ">"
     if other_tags:
         tags[0x010F] = "a maker of cameras"
     tags[ORIENTATION] = orientation
     file = io.BytesIO()
-    Image.fromarray(PIXELS).save(file, "JPEG", exif=tags)
+    Image.fromarray(PIXELS).save(file, kind, exif=tags)
     return file.getvalue()
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("little_endian", [True, False])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_tag_is_read_and_followed(orientation, little_endian):
-    file = jpeg(orientation, little_endian)
+def test_the_tag_is_read_and_followed(orientation, little_endian, kind):
+    file = tagged_file(orientation, little_endian, kind=kind)
     assert exif.orientation(tf.constant(file)).numpy() == orientation
     tagged = Image.fromarray(PIXELS)
     tagged.getexif()[ORIENTATION] = orientation
@@ -38,7 +39,7 @@ def test_the_tag_is_read_and_followed(orientation, little_endian):
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])
 def test_a_tag_that_says_nothing_leaves_the_picture(orientation):
-    file = jpeg(orientation, little_endian=True)
+    file = tagged_file(orientation, little_endian=True)
     assert exif.orientation(tf.constant(file)).numpy() == 1
 
 

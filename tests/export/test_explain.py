@@ -95,3 +95,16 @@ def test_a_model_that_stops_explains_what_it_took(model, images):
     assert "step_probabilities" not in found
     assert found["squares"].shape[:2] == found["location"].shape[:2]
     assert found["num_glimpses"].shape == (3,)
+
+
+def test_a_loop_whose_steps_are_pooled_answers_at_the_end_alone():
+    images = keras.Input((12, 10, 1))
+    cell = layers.GlimpseCell(4, core=keras.layers.SimpleRNNCell(8))
+    states = layers.RecurrentAttention(cell, 2, return_sequences=True)(images)
+    pooled = keras.layers.GlobalAveragePooling1D()(states)
+    model = keras.Model(images, keras.layers.Dense(3)(pooled))
+    found = numpy(
+        explainer(model, tf.zeros((1, 12, 10, 1)))(tf.zeros((2, 12, 10, 1)))
+    )
+    assert found["squares"].shape == (2, 2, 1, 4)
+    assert "step_probabilities" not in found

@@ -45,6 +45,8 @@ FILES = {
     "JPEG": encoded(RGB, "JPEG"),
     "grey JPEG": encoded(GREY, "JPEG"),
     "turned JPEG": encoded(RGB, "JPEG", exif=turned(6)),
+    "turned PNG": encoded(RGB, "PNG", exif=turned(6)),
+    "turned grey PNG": encoded(GREY, "PNG", exif=turned(8)),
     "CMYK": encoded(RGB.convert("CMYK"), "JPEG"),
 }
 

@@ -56,6 +56,8 @@ def test_without_a_tflite_file_the_newest_saved_model_is_taken(
             out / "saved_model" / "1", out / "saved_model" / version
         )
     assert load_exported(out).path.name == "10"
+    # What `keras-attention export` prints.
+    assert load_exported(out / "saved_model").path.name == "10"
     assert load_exported_saved_model(out).path.name == "10"
     assert load_exported(out).labels is not None
 

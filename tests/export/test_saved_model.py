@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention import layers
 from keras_attention.export import export_saved_model, read_image
 from keras_attention.export.references import keras_outputs
 from keras_attention.export.signatures import written
@@ -153,3 +154,22 @@ def test_a_full_disk_is_an_error_of_the_system(
     with pytest.raises(OSError, match="cannot be written to .*No space left"):
         export_saved_model(classifier, tmp_path / "model")
     assert not list(tmp_path.iterdir())
+
+
+def test_where_the_number_of_items_is_free_nothing_is_sampled(tmp_path):
+    images = keras.Input((None, None, 1))
+    items = keras.layers.Reshape((-1, 4))(keras.layers.Conv2D(4, 3)(images))
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(2), keras.layers.GRUCell(4)
+    )
+    state = layers.RecurrentAttention(cell, 2)(items)
+    model = keras.Model(images, keras.layers.Dense(3)(state))
+    spec = tf.TensorSpec((None, None, None, 1))
+    export_saved_model(model, tmp_path / "model", image_spec=spec)
+    served = tf.saved_model.load(tmp_path / "model").signatures
+    assert "sample" not in served
+    for size in (8, 11):
+        pixels = np.random.default_rng(0).random((2, size, size, 1), "float32")
+        found = served["serving_default"](image=tf.constant(pixels))
+        expected = tf.nn.softmax(model(pixels))
+        np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)

@@ -21,11 +21,12 @@ def test_all_files_agree_with_keras_on_200_real_images(exported, images):
     }
     outputs = {
         file: {name: set(found) for name, found in parity[file].items()}
-        for file in ("saved_model", "model.tflite", "onnx")
+        for file in ("saved_model", "model.tflite", "onnx", "web")
     }
     assert outputs["model.tflite"] == expected
     assert outputs["saved_model"] == {**expected, "serve_bytes": names}
     assert outputs["onnx"] == {"serving_default": names}
+    assert outputs["web"] == {"serving_default": names | more}
 
 
 def test_another_model_is_found_out(exported, model, images):
@@ -33,6 +34,10 @@ def test_another_model_is_found_out(exported, model, images):
     with pytest.raises(ExportError) as caught:
         verify.verify_export(
             other, {"file": exported / "model.tflite"}, images[:5]
+        )
+    with pytest.raises(ExportError, match="The web in serving_default differs"):
+        verify.verify_export(
+            other, {"web": exported / "model_web.tflite"}, images[:5]
         )
     said = str(caught.value)
     assert "The file in serving_default differs from the Keras model" in said

@@ -19,12 +19,12 @@ def network(size: int = 100) -> models.ImageModel:
     """The network, from square images to ten scores."""
     images = keras.Input((size, size, 1), name="image")
     x = images
-    for filters in (4, 8, 16):
+    for filters in (8, 16, 32):
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = keras.layers.MaxPooling2D()(x)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
-    x = keras.layers.Conv2D(16, 3, activation="relu")(x)
+    x = keras.layers.Conv2D(32, 3, activation="relu")(x)
     x = keras.layers.GlobalMaxPooling2D()(x)
     scores = keras.layers.Dense(10, dtype="float32", name="classifier")
     return models.ImageModel(images, scores(x), name="cnn")

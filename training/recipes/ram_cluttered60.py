@@ -36,22 +36,17 @@ def what(filters: int, normalized: bool = False) -> keras.Sequential:
     )
 
 
-def network(
-    size: int = 60,
-    num_glimpses: int = 6,
-    num_scales: int = 3,
-    filters: int = 16,
-    units: int = 160,
-) -> models.ImageClassifier:
-    """The network, from square images to ten scores."""
+def network() -> models.ImageClassifier:
+    """The network, from 60x60 images to ten scores."""
+    units = 160
     return models.ram(
-        (size, size, 1),
-        num_glimpses=num_glimpses,
+        (60, 60, 1),
+        num_glimpses=6,
         glimpse_size=12,
-        num_scales=num_scales,
+        num_scales=3,
         core=keras.layers.LSTMCell(units),
         glimpse_network=layers.GlimpseNetwork(
-            where_units=64, units=192, what=what(filters)
+            where_units=64, units=192, what=what(16)
         ),
         location_network=keras.Sequential(
             [

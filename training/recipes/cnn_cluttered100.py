@@ -13,7 +13,7 @@ from . import cnn_cluttered, ram_cluttered100
 
 def network() -> models.ImageModel:
     """The network, from 100x100 images to ten scores."""
-    return cnn_cluttered.network(100, units=65)
+    return cnn_cluttered.network(100, units=66)
 
 
 RECIPE = replace(
@@ -21,6 +21,6 @@ RECIPE = replace(
     name="cnn_cluttered100",
     summary="The canvases of ram_cluttered100, a plain convolutional network",
     network=network,
-    epochs=18,
+    epochs=15,
     stddev=None,
 )

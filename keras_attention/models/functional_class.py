@@ -5,6 +5,30 @@ import functools
 import keras
 
 
+class FunctionalAlone:
+    """What a class of models has before `keras.Model`, for both ways of use.
+
+    Its models are made of inputs and outputs, or by subclasses with a `call`.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        """Gives models of inputs and outputs a class of their own."""
+        if _are_of_graph(args, kwargs):
+            cls = functional_class(cls)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        # Of a subclass whose own arguments are others.
+        if _are_of_graph(args, kwargs):
+            self.__class__ = functional_class(type(self))
+        super().__init__(*args, **kwargs)
+
+
+def _are_of_graph(args, kwargs):
+    """Whether a model is made of inputs and outputs."""
+    return len(args) > 1 or "outputs" in kwargs
+
+
 @functools.cache
 def functional_class(cls):
     """The class of the models of class `cls` made of inputs and outputs.

@@ -3,14 +3,15 @@
 import keras
 import tensorflow as tf
 
-from keras_attention.models.functional_class import functional_class
+from keras_attention.models.functional_class import FunctionalAlone
 
 
 class ReadsImages:
     """What a class of models has before `keras.Model` to read images."""
 
     def __call__(self, images, *args, **kwargs):
-        """Calls the model on images."""
+        """Calls the model on images, alone or the only ones of a container."""
+        images = _only(images)
         symbolic = isinstance(images, keras.KerasTensor)
         if not symbolic and not keras.ops.is_tensor(images):
             images = tf.convert_to_tensor(images)
@@ -38,8 +39,21 @@ class ReadsImages:
             )
 
 
+def _only(images):
+    """The images of `[images]` or of `{"image": images}`, as Keras takes them.
+
+    A list may be an image too, row by row.
+    """
+    if isinstance(images, dict) and len(images) == 1:
+        (images,) = images.values()
+    elif isinstance(images, (list, tuple)) and len(images) == 1:
+        shape = getattr(images[0], "shape", ())
+        images = images[0] if len(shape) == 4 else images
+    return images
+
+
 @keras.saving.register_keras_serializable("keras_attention")
-class ImageModel(ReadsImages, keras.Model):
+class ImageModel(ReadsImages, FunctionalAlone, keras.Model):
     """A `keras.Model` from one batch of images to scores of classes.
 
     For what is trained by back-propagation alone, such as a network with a
@@ -64,9 +78,3 @@ class ImageModel(ReadsImages, keras.Model):
     >>> np.allclose(model(white), model(np.ones((1, 8, 8, 1))))
     True
     """
-
-    def __new__(cls, *args, **kwargs):
-        """Gives models of inputs and outputs a class of their own."""
-        if len(args) > 1 or "outputs" in kwargs:
-            cls = functional_class(cls)
-        return super().__new__(cls, *args, **kwargs)

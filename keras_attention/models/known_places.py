@@ -219,7 +219,7 @@ def _over_time(places, shape, num_steps, items):
     places = tf.cast(places, "int32" if items else "float32")
     if places.shape.rank < len(expected):
         places = places[:, None]
-    times = shape[0] // tf.shape(places)[0]
+    times = shape[0] // tf.maximum(tf.shape(places)[0], 1)  # none: a replica
     places = tf.repeat(places, times, axis=0)
     return tf.broadcast_to(places, (*tf.unstack(shape[:2]), *expected[2:]))
 

@@ -13,7 +13,7 @@ from keras_attention.models import (
 )
 from keras_attention.models.baseline import make_baseline
 from keras_attention.models.choices import choices_in, choices_of, keep
-from keras_attention.models.functional_class import functional_class
+from keras_attention.models.functional_class import FunctionalAlone
 from keras_attention.models.weighted_reward import WeightedReward
 from keras_attention.ops.checks import (
     check_count,
@@ -24,7 +24,7 @@ from keras_attention.policies import rewards, rollouts, scope
 
 
 @keras.saving.register_keras_serializable("keras_attention")
-class ReinforceModel(keras.Model):
+class ReinforceModel(FunctionalAlone, keras.Model):
     """A `keras.Model` whose plain `compile` and `fit` train hard attention.
 
     The compiled loss trains the recogniser by back-propagation. What samples
@@ -51,7 +51,8 @@ class ReinforceModel(keras.Model):
     of the sampled location from their mean.
 
     With `num_samples` K above 1 every example is looked at K times in
-    training, and the loss and all metrics are means over the K rollouts. What
+    training, and the loss and all metrics are means over the K rollouts (a
+    loss with the reduction `"sum"` is a sum over them). What
     comes before the first hard attention, such as an encoder, is run once.
     Called with `training=True` the model then returns K rows for each
     example, one after the other; evaluation and prediction take one.
@@ -75,7 +76,8 @@ class ReinforceModel(keras.Model):
 
         supervision * mean over known (b, t) of -log p(place[b, t])
 
-    which `fit` shows as `supervised_loss`; `evaluate` where places come. (See
+    with dropout of the location network off; `fit` shows it as
+    `supervised_loss`, `evaluate` where places come. (See
     also `PolicyPretraining`.) Sample weights may be a tuple `(of_labels,
     of_places)` too, of places (B,), (B, 1) or (B, T); Keras takes no
     `class_weight` with such targets.
@@ -144,12 +146,6 @@ class ReinforceModel(keras.Model):
         Mnih, Heess, Graves, Kavukcuoglu 2014, Recurrent Models of Visual
         Attention, https://arxiv.org/abs/1406.6247
     """
-
-    def __new__(cls, *args, **kwargs):
-        """Gives models of inputs and outputs a class of their own."""
-        if len(args) > 1 or "outputs" in kwargs:
-            cls = functional_class(cls)
-        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,
@@ -267,7 +263,12 @@ class ReinforceModel(keras.Model):
             self.policy_weight * policy + error for policy, error in losses
         )
         extra -= self.entropy_bonus * policy_losses.entropy_sum(choices, reward)
-        extra = ops.mean(reward.weighted(extra)) + supervised
+        extra = reward.weighted(extra)
+        # The last batch may leave a replica none.
+        mean = tf.math.divide_no_nan(
+            ops.sum(extra), ops.cast(ops.size(extra), extra.dtype)
+        )
+        extra = mean + supervised
         # Gradients of replicas are summed.
         extra /= tf.distribute.get_strategy().num_replicas_in_sync
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)

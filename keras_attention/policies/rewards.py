@@ -32,7 +32,8 @@ def correct_at_end(y_true, y_pred):
             step is read that their Keras mask keeps.
 
     Returns:
-        (B,) float32 of 0 and 1.
+        (B,) float32 of 0 and 1; NaN, which counts for nothing, where the true
+        class is none of the K, such as one that a loss ignores.
 
     Raises:
         ValueError: if there are no scores of at least two classes.
@@ -44,8 +45,9 @@ def correct_at_end(y_true, y_pred):
     array([1., 0.], dtype=float32)
     """
     classes, scores = _at_end("correct_at_end", y_true, y_pred)
-    predicted = ops.argmax(scores, axis=-1)
-    return ops.cast(ops.equal(ops.cast(predicted, "int32"), classes), "float32")
+    predicted = ops.cast(ops.argmax(scores, axis=-1), "int32")
+    right = ops.cast(ops.equal(predicted, classes), "float32")
+    return _of_classes(right, classes, scores)
 
 
 @keras.saving.register_keras_serializable("keras_attention")
@@ -62,7 +64,7 @@ def log_likelihood(y_true, y_pred):
             step is read that their Keras mask keeps.
 
     Returns:
-        (B,) float32.
+        (B,) float32; NaN where the true class is none of the K.
 
     Raises:
         ValueError: if there are no scores of at least two classes.
@@ -95,7 +97,8 @@ def log_likelihood_gain(y_true, y_pred):
         y_pred: (B, T, K) scores of the classes after every step.
 
     Returns:
-        (B, T) float32; its sum is the log-likelihood at the end + log K.
+        (B, T) float32; its sum is the log-likelihood at the end + log K. NaN
+        at a step whose true class is none of the K, and at the one after it.
 
     Raises:
         ValueError: if there are no scores of at least two classes for every
@@ -151,7 +154,14 @@ def _classes(y_true, y_pred):
 def _log_probability(classes, scores):
     log_probs = ops.log_softmax(ops.cast(scores, "float32"), axis=-1)
     chosen = ops.one_hot(classes, scores.shape[-1], dtype="float32")
-    return ops.sum(ops.where(chosen > 0, log_probs, 0.0), axis=-1)
+    found = ops.sum(ops.where(chosen > 0, log_probs, 0.0), axis=-1)
+    return _of_classes(found, classes, scores)
+
+
+def _of_classes(rewards, classes, scores):
+    """Rewards, NaN where the true class is none of those that are scored."""
+    known = ops.logical_and(classes >= 0, classes < scores.shape[-1])
+    return ops.where(known, rewards, float("nan"))
 
 
 def _check_scores(name, y_pred, ranks):

@@ -40,14 +40,15 @@ _open = threading.local()
 def rollouts(num_samples, batch_size):
     """Takes K rollouts of each example, in all hard attention in the scope.
 
-    Inside another such scope, and with one sample, it does nothing.
+    Inside another such scope it does nothing, whatever that takes: a model
+    inside a model takes the rollouts of the outer one.
 
     Args:
         num_samples: K.
         batch_size: B, an integer or a scalar tensor.
     """
     outer = current()
-    if outer is None and num_samples > 1:
+    if outer is None:
         _open.rollouts = Rollouts(num_samples, batch_size)
     try:
         yield
@@ -73,7 +74,7 @@ def repeated(values):
         ValueError: if a tensor is known to have another number of rows.
     """
     opened = current()
-    if opened is None:
+    if opened is None or opened.num_samples == 1:
         return values
     return tf.nest.map_structure(lambda value: _repeat(value, opened), values)
 

@@ -41,7 +41,8 @@ def policy(name=None, *, location=None, indices=None):
     """Chooses what hard attention does, for all models called in the scope.
 
     Outside any scope hard attention samples in training and takes the mode
-    otherwise. An inner scope replaces an outer one.
+    otherwise. An inner scope replaces an outer one. A scope reaches all threads
+    of the process: of several that are open, the last one opened.
 
     Args:
         name: `"sample"` draws from the learned distribution, `"mode"` takes
@@ -86,7 +87,15 @@ def policy(name=None, *, location=None, indices=None):
     try:
         yield
     finally:
-        _policies.pop()
+        _close(chosen)
+
+
+def _close(chosen):
+    """Ends the scope of a policy: the last of it, others may be open since."""
+    for i in reversed(range(len(_policies))):
+        if _policies[i] is chosen:
+            del _policies[i]
+            return
 
 
 def current_policy(training):

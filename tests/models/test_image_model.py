@@ -37,6 +37,19 @@ def test_it_trains_without_hard_attention(model, photos):
     assert history["loss"][1] < history["loss"][0]
 
 
+def test_images_may_come_in_a_container_of_one(model, photos):
+    expected = model(photos)
+    for given in ([photos], (photos,), {"image": photos}):
+        np.testing.assert_array_equal(model(given), expected)
+        np.testing.assert_allclose(
+            model.predict(given, verbose=0), expected, atol=1e-6
+        )
+    dot = [[[[0.5]]]]
+    pixel = keras.Input((1, 1, 1))
+    tiny = models.ImageModel(pixel, keras.layers.Flatten()(pixel))
+    np.testing.assert_array_equal(tiny(dot), [[0.5]])
+
+
 def test_other_shapes_and_dtypes_are_refused(model, photos):
     with pytest.raises(ValueError, match="uint8, 0-255.*dtype=int64"):
         model(photos.astype("int64"))

@@ -124,6 +124,24 @@ def test_functional_models_leave_subclasses_as_they_are(make_model, images):
     assert after(keras.Input((9, 8, 1))).shape == (None, 3)
 
 
+class Small(models.ReinforceModel):
+    """Made of inputs and outputs that it makes itself."""
+
+    def __init__(self, units):
+        images = keras.Input((9, 8, 1))
+        cell = layers.GlimpseCell(4, core=keras.layers.SimpleRNNCell(units))
+        state = layers.RecurrentAttention(cell, 1)(images)
+        super().__init__(images, keras.layers.Dense(3)(state))
+
+
+def test_subclasses_of_both_kinds_live_side_by_side(images):
+    bases = models.ReinforceModel.__bases__
+    for _ in range(2):
+        assert Small(4)(images).shape == (8, 3)
+        assert Reader(8)(images).shape == (8, 3)
+    assert models.ReinforceModel.__bases__ == bases
+
+
 @keras.saving.register_keras_serializable("test")
 class Summed(models.ReinforceModel):
     def __init__(self, **kwargs):

@@ -38,6 +38,21 @@ def test_two_replicas_sample(make_model, images, labels, two_replicas):
     assert np.isfinite(history["loss"]).all()
 
 
+@pytest.mark.parametrize("supervision", [0.0, 0.1])
+def test_a_replica_may_be_left_without_examples(
+    make_model, images, labels, two_replicas, supervision
+):
+    with two_replicas.scope():
+        model = make_model(supervision=supervision)
+    targets = labels[:5]
+    if supervision:
+        targets = (targets, np.zeros((5, 2), "float32"))
+    history = model.fit(
+        images[:5], targets, batch_size=4, shuffle=False, verbose=0
+    ).history
+    assert np.isfinite(list(history.values())).all()
+
+
 # One with weights, and one with averages that each replica has of its own.
 @pytest.mark.parametrize("baseline", ["learned", "moving_average"])
 def test_several_rollouts_with_every_baseline(

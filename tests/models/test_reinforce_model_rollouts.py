@@ -221,6 +221,24 @@ def test_what_goes_past_the_attention_is_an_error(outputs):
         models.ReinforceModel(inputs, outputs, num_samples=3)
 
 
+def test_a_model_inside_another_takes_the_rollouts_of_that(
+    make_items_model, items, labels
+):
+    inner = make_items_model(num_samples=3, baseline="none")
+    assert inner(items, training=True).shape == (24, 3)
+    given = keras.Input((5, 4))
+    for num_samples in (1, 2):
+        outer = models.ReinforceModel(
+            given, inner(given), num_samples=num_samples
+        )
+        rows = 8 * num_samples
+        assert outer(items, training=True).shape == (rows, 3)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        outer.compile("sgd", loss)
+        outer.fit(items, labels, verbose=0)
+    assert inner(items, training=True).shape == (24, 3)
+
+
 class Past(models.ReinforceModel):
     """A subclassed model with a path past its hard attention."""
 

@@ -96,6 +96,21 @@ def test_the_gains_add_up_to_the_likelihood():
     )
 
 
+@pytest.mark.parametrize("unknown", [-1, 3, 255])
+def test_a_class_that_is_none_of_them_counts_for_nothing(unknown):
+    scores = np.log([[0.7, 0.2, 0.1]] * 2)
+    classes = np.array([unknown, 0])
+    right = rewards.correct_at_end(classes, scores)
+    np.testing.assert_array_equal(right, [np.nan, 1])
+    likelihood = rewards.log_likelihood(classes, scores)
+    np.testing.assert_allclose(likelihood, [np.nan, np.log(0.7)], rtol=1e-6)
+    steps = np.log([[[0.5, 0.3, 0.2]] * 3])
+    gain = rewards.log_likelihood_gain(np.array([[0, 0, unknown]]), steps)
+    np.testing.assert_allclose(
+        gain, [[np.log(1.5), 0, np.nan]], rtol=1e-5, atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_a_hopeless_score_has_a_finite_reward(dtype):
     scores = np.array([[-3e4, 3e4]], dtype)

@@ -40,6 +40,20 @@ def test_an_exception_closes_the_scope():
     assert scope.policy_scope() is None
 
 
+def test_scopes_may_close_in_any_order():
+    """As those of two threads do."""
+    one, other = (
+        keras_attention.policy("center"),
+        keras_attention.policy("mode"),
+    )
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert name_in_force(training=True) == "mode"
+    other.__exit__(None, None, None)
+    assert scope.policy_scope() is None
+
+
 def test_a_policy_reaches_other_threads():
     seen = []
     with keras_attention.policy("center"):

@@ -111,12 +111,11 @@ def decides(path: str, layers: dict[str, bool]) -> bool:
     )
 
 
-def _layer_of(scope: str, layers: dict[str, bool]) -> str | None:
+def _layer_of(scope: str, layers: dict[str, bool]) -> str:
     """The name of the layer that was called in a scope of a graph."""
-    numbered = re.search(r"(_\d+)*$", scope)
     name = scope
-    for _ in range(numbered[0].count("_")):
-        name = name.rpartition("_")[0]
+    while numbered := re.search(r"_\d+$", name):
+        name = name[: numbered.start()]
         if name in layers:
             return name
     return scope

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .examples import Examples
-from .pixels import to_pixels
+from .pixels import to_pixels, to_places
 
 # Along each side of a box, where it is compared with a crop that is turned.
 POINTS = 16
@@ -79,18 +79,15 @@ class Objects:
     @property
     def centres(self) -> np.ndarray:
         """Of the boxes, as locations (x, y) in [-1, 1]: (N, 2)."""
-        height, width = self.image_shape
         middle = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
-        last = np.maximum([width - 1, height - 1], 1)
-        return np.clip(2 * middle / last - 1, -1, 1)
+        return np.clip(to_places(middle, self.image_shape), -1, 1)
 
     @property
     def normalised(self) -> np.ndarray:
         """The boxes as those of `Examples`, in [-1, 1]: (N, 4)."""
-        height, width = self.image_shape
-        last = np.maximum([width - 1, height - 1] * 2, 1)
-        inside = np.array([0.5, 0.5, -0.5, -0.5])
-        return 2 * (self.boxes + inside) / last - 1
+        inside = np.array([[0.5], [-0.5]])  # from edges to centres of pixels
+        corners = self.boxes.reshape(-1, 2, 2) + inside
+        return to_places(corners, self.image_shape).reshape(-1, 4)
 
     def in_rectangles(self, rectangles: np.ndarray) -> np.ndarray:
         """Area of the objects in (N, ..., 4) rectangles: (N, ...)."""

@@ -21,7 +21,7 @@ import keras_attention
 
 from .coverage import Objects
 from .looking import Looked, floating, look
-from .pixels import to_pixels
+from .pixels import to_pixels, to_places
 from .views import in_turn
 
 # Where a model looks instead of where it learned to: where what matters is.
@@ -153,7 +153,7 @@ def _on_map(centres: np.ndarray, looked: Looked) -> np.ndarray:
     ratio = np.array(looked.image_shape[::-1]) / cells
     # The inverse of `regions.glimpse_squares`.
     x = (to_pixels(centres, looked.image_shape) + 0.5) / ratio - 0.5
-    location = 2 * x / np.maximum(cells - 1, 1) - 1
+    location = to_places(x, looked.geometry["map_shape"])
     return np.clip(location, -1, 1).astype("float32")
 
 

@@ -1,4 +1,4 @@
-"""From places in [-1, 1] to the pixels of an image, in NumPy."""
+"""From places in [-1, 1] to the pixels of an image and back, in NumPy."""
 
 import numpy as np
 
@@ -20,3 +20,17 @@ def to_pixels(
     """
     places = np.asarray(places, "float64")
     return regions.to_pixels(places, size, align_corners).numpy()
+
+
+def to_places(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels as places, the inverse of `to_pixels` with `align_corners`.
+
+    Args:
+        pixels: (..., 2), (x, y), 0 the centre of the first.
+        size: (H, W) of the image; a side of one pixel counts as two.
+
+    Returns:
+        (..., 2), (x, y), with -1 and 1 the centres of the first and the last.
+    """
+    height, width = size
+    return 2 * pixels / np.maximum([width - 1, height - 1], 1) - 1

@@ -5,6 +5,7 @@ import numpy as np
 from keras_attention import ops
 
 from ..looking import Looked
+from ..pixels import to_places
 from . import marks
 from .rows import Row, Step
 from .shown import Shown
@@ -38,8 +39,7 @@ def _crops(
     num_scales = looked.geometry["num_scales"]
     map_shape = looked.geometry["map_shape"]
     ratio = min(np.array(looked.image_shape) / np.array(map_shape))
-    last = np.maximum(np.array(looked.image_shape[::-1]) - 1, 1)
-    locations = (2 * centres / last - 1).astype("float32")
+    locations = to_places(centres, looked.image_shape).astype("float32")
     crops = ops.glimpse(
         np.repeat(shown.raw[None], len(locations), axis=0),
         locations,

@@ -22,7 +22,7 @@ from keras_attention import layers, models
 from ..canvases import Canvas
 from ..pairs import PairCanvas
 from ..recipe import Recipe
-from . import ram_cluttered60, ram_cluttered100
+from . import ram_cluttered60
 
 SIZE, LOWER_UNITS, UPPER_UNITS = 100, 256, 160
 
@@ -44,7 +44,7 @@ def network() -> models.ImageClassifier:
     cell = layers.AttentionCell(
         layers.LocationWiseHardAttention(
             layers.GlimpseSensor(16, num_scales=3),
-            ram_cluttered100.location_network(UPPER_UNITS),
+            ram_cluttered60.location_network(UPPER_UNITS),
             layers.GaussianLocationPolicy(0.35),
         ),
         keras.layers.StackedRNNCells(
@@ -54,9 +54,7 @@ def network() -> models.ImageClassifier:
             ]
         ),
         network=layers.GlimpseNetwork(
-            where_units=64,
-            units=192,
-            what=ram_cluttered60.what(32, normalized=True),
+            where_units=64, units=192, what=ram_cluttered60.what()
         ),
         read_location=True,
         start=context(),

@@ -1,4 +1,4 @@
-"""RAM on translated 60x60: six glimpses of 12x12 at three scales.
+"""RAM on translated 60x60: eight glimpses of 12x12 at three scales.
 
 Mnih et al. 2014, section 4.1, with the network of `ram_cluttered60`.
 """
@@ -9,11 +9,11 @@ from .ram_cluttered60 import network
 
 RECIPE = Recipe(
     name="ram_translated",
-    summary="MNIST anywhere on 60x60, 6 glimpses of 12x12 at 3 scales",
+    summary="MNIST anywhere on 60x60, 8 glimpses of 12x12 at 3 scales",
     source="mnist",
     canvas=Canvas(size=60),
     network=network,
-    epochs=24,
+    epochs=15,
     steps_per_epoch=1000,
-    stddev=(0.2, 0.05),
+    stddev=(0.35, 0.05),
 )

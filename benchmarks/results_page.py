@@ -95,7 +95,7 @@ ELSEWHERE = {
     "sampled": "at places sampled around those it learned",
     "random": "at random places",
     "center": "at the centre",
-    "oracle": "where the digit is",
+    "oracle": "where each digit is",
 }
 VERDICTS = """
 ## Looking or reading
@@ -108,7 +108,7 @@ LOOKS = """
 ## What they look at
 
 The first test image that each reads rightly, and the first that it does not;
-dashed is the box of the digit, or of all digits, which no model was told.
+dashed are the boxes of the digits, which no model was told.
 """
 COST = """
 ## What an image costs

@@ -39,7 +39,8 @@ class AttentionBoard(keras.callbacks.Callback):
         log_dir: Folder of the logs.
         images: (N, H, W, C), some validation images.
         labels: (N,), their classes, or None.
-        boxes: (N, 4), their boxes as of `training.CanvasSet`, or None.
+        boxes: (N, 4) or (N, M, 4), their boxes as of `training.CanvasSet`, or
+            None.
         num_pictures: How many of the images are drawn, the first of them.
         time_share: What it may cost, in parts of the training time.
         **looking: `layer`, `item_grid` and `glimpse_size`, as of

@@ -50,7 +50,8 @@ class AnyCanvas(Protocol):
         Returns:
             Images, uint8 `(B, size, size, C)`, of one channel unless said
             otherwise; labels, int32 `(B,)`, or `(B, L)` of what is to be read
-            one after the other; boxes, float32 `(B, 4)`, see `canvases`.
+            one after the other; boxes, float32 `(B, 4)`, or `(B, M, 4)` of
+            M digits, see `canvases`.
         """
 
 
@@ -61,7 +62,7 @@ class CanvasSet:
     Attributes:
         images: uint8 array, `(N, size, size, C)`.
         labels: int32 array, `(N,)` or `(N, L)`.
-        boxes: float32 array, `(N, 4)`, see `canvases`.
+        boxes: float32 array, `(N, 4)` or `(N, M, 4)`, see `canvases`.
     """
 
     images: np.ndarray
@@ -103,7 +104,7 @@ def training_dataset(
     Returns:
         A dataset of dicts: `image`, uint8 `(batch_size, size, size, C)`;
         `label`, int32 `(batch_size,)` or `(batch_size, L)`; `box`, float32
-        `(batch_size, 4)`.
+        `(batch_size, 4)` or `(batch_size, M, 4)`.
     """
     if batch_size < 1:
         raise ValueError(

@@ -33,7 +33,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """Where what matters is.
+    """Where one object is in each image.
 
     Attributes:
         boxes: (N, 4), x_min, y_min, x_max, y_max, the edges of the boxes (of
@@ -47,17 +47,24 @@ class Objects:
     image_shape: tuple[int, int]
 
     @classmethod
-    def of(cls, examples: Examples) -> "Objects":
-        """The objects of examples that have boxes or masks."""
-        height, width = examples.images.shape[1:3]
+    def of(cls, examples: Examples) -> list["Objects"]:
+        """The objects of examples that have boxes or masks.
+
+        Returns:
+            For each of the objects in an image where it is in every image.
+        """
+        height, width = shape = examples.images.shape[1:3]
         if examples.masks is not None:
             masks = examples.masks.astype("float32")
             masks /= masks.max(axis=(1, 2), keepdims=True)
-            return cls(_boxes_of(masks), masks, (height, width))
-        corners = to_pixels(examples.boxes.reshape(-1, 2, 2), (height, width))
-        boxes = (corners + np.array([[-0.5], [0.5]])).reshape(-1, 4)
-        sides = np.array([width, height] * 2)
-        return cls(np.clip(boxes, -0.5, sides - 0.5), None, (height, width))
+            return [cls(_boxes_of(masks), masks, shape)]
+        corners = to_pixels(
+            examples.boxes.reshape(len(examples.labels), -1, 2, 2), shape
+        )
+        boxes = corners + np.array([[-0.5], [0.5]])  # (N, M, 2, 2)
+        boxes = np.clip(boxes, -0.5, np.array([width, height]) - 0.5)
+        boxes = boxes.reshape(len(boxes), -1, 4)
+        return [cls(boxes[:, i], None, shape) for i in range(boxes.shape[1])]
 
     def take(self, indices: np.ndarray) -> "Objects":
         """Some of them."""

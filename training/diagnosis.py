@@ -8,8 +8,8 @@ learned to, and when it is shown where what matters is:
 
 Both with an interval that holds 95 of 100 bootstrap samples of the images.
 Besides, every image is put into one of four cells: what matters was in view,
-or not; the answer was right, or wrong. What follows from the figures is in
-`training.verdict`.
+or not (of several objects: all of them); the answer was right, or wrong. What
+follows from the figures is in `training.verdict`.
 """
 
 import contextlib
@@ -29,7 +29,14 @@ from .elsewhere import probabilities as as_probabilities
 from .examples import Examples, read_examples
 from .looking import Looked, hard_layers, look, stepwise_model
 from .verdict import judge
-from .views import View, view, view_by_chance, widest_share
+from .views import (
+    all_in_view,
+    halves,
+    view,
+    view_by_chance,
+    view_figures,
+    widest_share,
+)
 
 # Of each cell, how many of its worst examples are kept for the page.
 NUM_WORST = 4
@@ -39,7 +46,10 @@ REDUCED_CELLS = ("right", "wrong")
 
 @dataclass(frozen=True, eq=False)
 class Worst:
-    """The worst of a cell: most sure if wrong, least sure if right."""
+    """The worst of a cell: most sure if wrong, least sure if right.
+
+    Its boxes are (n, M, 4), of M objects in each of n images.
+    """
 
     indices: np.ndarray
     images: np.ndarray
@@ -132,6 +142,7 @@ def diagnose(
         "num_classes": num_classes,
         "class_names": class_names,
         "num_steps": learned.num_steps,
+        "num_objects": objects and len(objects),
         "threshold": threshold,
         **_of_errors(wrong, runs, labels, generator),
         **_of_views(learned, objects, wrong, labels, threshold, generator),
@@ -197,7 +208,7 @@ def _class_names(
 
 def _objects(
     model: keras.Model, examples: Examples, learned: Looked, notes: list[str]
-) -> Objects | None:
+) -> list[Objects] | None:
     if not examples.has_objects:
         notes.append(
             "Without boxes or masks of the objects it cannot be told whether "
@@ -217,7 +228,17 @@ def _objects(
             "forced on all of them, so that the truth can not be shown to one."
         )
         return None
-    return Objects.of(examples)
+    objects = Objects.of(examples)
+    if len(objects) > 1 and (
+        learned.kind != "glimpses" or len(objects) > learned.num_steps
+    ):
+        notes.append(
+            "Several objects can be shown to glimpses, one after the other, at "
+            f"least one for each. Here {len(objects)} objects are to be shown "
+            f"in {learned.num_steps} steps of the kind {learned.kind!r}."
+        )
+        return None
+    return objects
 
 
 def _wrong(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -261,7 +282,7 @@ def _per_step(looked: Looked | None, labels: np.ndarray) -> list | None:
 
 def _of_views(
     learned: Looked,
-    objects: Objects | None,
+    objects: Sequence[Objects] | None,
     wrong: dict[str, np.ndarray],
     labels: np.ndarray,
     threshold: float,
@@ -271,32 +292,26 @@ def _of_views(
     if objects is None:
         names = ("views", "table", "halves", "widest_share_percent", "hits")
         return dict.fromkeys(names)
-    seen = view(learned, objects, threshold)
-    chance = view_by_chance(learned, objects, threshold, generator)
-    widest = widest_share(learned, objects)
-    hits = seen.hits.any(axis=1)
+    seed = generator.integers(2**32)  # the same places for all objects
+    seen = [view(learned, one, threshold) for one in objects]
+    by_chance = [
+        view_by_chance(learned, one, threshold, np.random.default_rng(seed))
+        for one in objects
+    ]
+    widest = [widest_share(learned, one) for one in objects]
+    hits = all_in_view(seen)
     cells = _cells(wrong["learned"], hits)
     return {
-        "views": {"learned": _figures(seen), "chance": _figures(chance)},
+        "views": {
+            "learned": view_figures(seen),
+            "chance": view_figures(by_chance),
+        },
         "table": {name: int(rows.sum()) for name, rows in cells.items()},
-        "halves": _halves(objects.centres, hits),
+        "halves": halves(objects, seen),
         "widest_share_percent": None
-        if widest is None
+        if widest[0] is None
         else rounded(100 * np.median(widest)),
         "hits": hits,
-    }
-
-
-def _figures(seen: View) -> dict:
-    return {
-        "any_percent": percent(seen.hits.any(axis=1)),
-        "last_percent": percent(seen.hits[:, -1]),
-        "per_step_percent": [percent(hits) for hits in seen.hits.T],
-        "share_percent": percent(seen.shares),
-        "best_share_percent": percent(seen.best),
-        "overlap_percent": None
-        if seen.overlaps is None
-        else percent(seen.overlaps),
     }
 
 
@@ -330,20 +345,6 @@ def _classes(
             }
         )
     return rows
-
-
-def _halves(centres: np.ndarray, hits: np.ndarray) -> dict:
-    """How often what lies in each half of the image is in view."""
-    halves = {
-        "left": centres[:, 0] < 0,
-        "right": centres[:, 0] > 0,
-        "top": centres[:, 1] < 0,
-        "bottom": centres[:, 1] > 0,
-    }
-    return {
-        name: {"images": int(here.sum()), "hit_percent": percent(hits[here])}
-        for name, here in halves.items()
-    }
 
 
 def _confused(looked: Looked, labels: np.ndarray) -> dict | None:
@@ -382,7 +383,7 @@ def _spread(looked: Looked) -> float | None:
 def _worst(
     examples: Examples,
     looked: Looked,
-    objects: Objects | None,
+    objects: Sequence[Objects] | None,
     wrong: np.ndarray,
     hits: np.ndarray | None,
 ) -> dict[str, Worst]:
@@ -398,6 +399,7 @@ def _worst(
                 examples.images[indices],
                 examples.labels[indices],
                 looked.take(indices),
-                None if objects is None else objects.normalised[indices],
+                objects
+                and np.stack([one.normalised[indices] for one in objects], 1),
             )
     return worst

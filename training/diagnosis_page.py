@@ -27,6 +27,15 @@ CELL_NAMES = {
     "right": "Read correctly, with most doubt",
     "wrong": "Read wrongly, with least doubt",
 }
+IN_VIEW = {
+    "any_percent": "Object in view at any step",
+    "last_percent": "Object in view at the last step",
+}
+SEVERAL_IN_VIEW = {
+    "any_percent": "All objects in view at any step",
+    "each_percent": "Each object in view at any step",
+    "last_percent": "Each object in view at the last step",
+}
 # Classes that the page lists, those with most errors.
 MOST_CLASSES = 20
 CHART, LABEL, ROW = 360, 150, 26  # pixels
@@ -87,12 +96,12 @@ def _figures(diagnosis: dict) -> dict[str, str]:
         seen, chance = (
             diagnosis["views"][name] for name in ("learned", "chance")
         )
-        for name, title in (
-            ("any_percent", "Object in view at any step"),
-            ("last_percent", "Object in view at the last step"),
-            ("share_percent", "Share of the object, or of the attention"),
-            ("overlap_percent", "Overlap with the object (IoU)"),
-        ):
+        in_view = SEVERAL_IN_VIEW if diagnosis["num_objects"] > 1 else IN_VIEW
+        for name, title in {
+            **in_view,
+            "share_percent": "Share of the object, or of the attention",
+            "overlap_percent": "Overlap with the object (IoU)",
+        }.items():
             if seen[name] is not None:
                 rows[title] = (
                     f"{seen[name]:.1f} % (by chance {chance[name]:.1f} %)"
@@ -258,9 +267,10 @@ def _rules(threshold: float) -> str:
         "<details><summary>How this was found</summary>"
         "<p>The object is in view where the crop holds (or the attention lies "
         f"on) at least {threshold:g} of the largest share of it that is "
-        "possible. The verdict is the first rule that holds; the object is "
-        "where the data set says. Errors are compared on the same images; the "
-        "intervals hold 95 of 100 bootstrap samples of them.</p>"
+        "possible; of several objects, all have to be, each at some step. The "
+        "verdict is the first rule that holds; the object is where the data "
+        "set says. Errors are compared on the same images; the intervals hold "
+        "95 of 100 bootstrap samples of them.</p>"
         f"{_rows(['rule', 'holds where', 'advice'], rows)}</details>"
     )
 

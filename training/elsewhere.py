@@ -9,8 +9,12 @@ the same kind:
     transformer        the crop of the last step, as large and as turned as it
                        was, moved to the object, to the centre, or to a random
                        place
+
+Glimpses are shown several objects one after the other, in the order of their
+boxes, each for as many steps as can be (as in Ba et al. 2015).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -32,7 +36,7 @@ def look_elsewhere(
     model: keras.Model,
     images: np.ndarray,
     learned: Looked,
-    objects: Objects | None,
+    objects: Sequence[Objects] | None,
     generator: np.random.Generator,
     looking: dict[str, Any],
 ) -> dict[str, Looked]:
@@ -42,7 +46,8 @@ def look_elsewhere(
         model: The model.
         images: (N, H, W, C).
         learned: What it looked at as it learned to.
-        objects: What matters, or None where that is not known.
+        objects: What matters: one, or of glimpses several; None where that is
+            not known.
         generator: Decides random places.
         looking: Further arguments of `look`.
 
@@ -123,12 +128,16 @@ def probabilities(scores: tf.Tensor) -> tf.Tensor:
 def _forced(
     name: str,
     looked: Looked,
-    objects: Objects | None,
+    objects: Sequence[Objects] | None,
     generator: np.random.Generator,
 ) -> dict[str, np.ndarray] | None:
     """What `look(forced=...)` takes; None where it cannot be forced."""
     if looked.kind == "glimpses":
-        return {"location": _on_map(objects.centres, looked)}
+        steps = range(looked.num_steps)
+        places = [_on_map(one.centres, looked) for one in objects]
+        in_order = [places[t * len(places) // len(steps)] for t in steps]
+        return {"location": np.stack(in_order, axis=1)}
+    objects = objects and objects[0]
     if looked.kind == "transformer":
         return {
             "theta": _theta(looked, _places(name, looked, objects, generator))

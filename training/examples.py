@@ -27,8 +27,10 @@ class Examples:
         boxes: (N, 4), x_min, y_min, x_max, y_max: the centres of the first
             and last columns and rows of pixels of what matters, in [-1, 1],
             where (-1, -1) is the centre of the image's top-left pixel and
-            (1, 1) of its bottom-right one. Or None.
-        masks: (N, H, W), positive where what matters is, or None.
+            (1, 1) of its bottom-right one; (N, M, 4) where M objects in every
+            image matter. Or None.
+        masks: (N, H, W), positive where what matters is, as one object; or
+            None.
     """
 
     images: np.ndarray
@@ -150,28 +152,32 @@ def _check_images_and_labels(images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def _check_boxes(boxes: np.ndarray, num_images: int) -> None:
-    if boxes.shape != (num_images, 4):
+    if (
+        boxes.ndim not in (2, 3)
+        or (len(boxes), boxes.shape[-1]) != (num_images, 4)
+        or 0 in boxes.shape
+    ):
         raise ValueError(
-            f"`boxes` must have the shape ({num_images}, 4). "
-            f"Received: boxes.shape={boxes.shape}"
+            f"`boxes` must have the shape ({num_images}, 4), or ({num_images}, "
+            f"M, 4) of M objects. Received: boxes.shape={boxes.shape}"
         )
     form = (
         "A box is (x_min, y_min, x_max, y_max) in [-1, 1], (-1, -1) the "
         "centre of the image's top-left pixel and (1, 1) of its bottom-right "
         "one"
     )
-    first, last = boxes[:, :2], boxes[:, 2:]
+    first, last = boxes[..., :2], boxes[..., 2:]
     for wrong, what in (
         (~np.isfinite(boxes), "holds no number"),
         (np.abs(boxes) > FARTHEST, "seems to be in pixels"),
         (first > last, "ends before it starts"),
         ((first > 1) | (last < -1), "lies outside the image"),
     ):
-        at = np.flatnonzero(wrong.any(axis=1))
-        if len(at):
+        at = np.argwhere(wrong.any(axis=-1)).tolist()
+        if at:
             raise ValueError(
-                f"{form}. Received: boxes[{at[0]}]={boxes[at[0]].tolist()}, "
-                f"which {what}"
+                f"{form}. Received: boxes{at[0]}="
+                f"{boxes[tuple(at[0])].tolist()}, which {what}"
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import tensorflow as tf
 
 from .canvases import Canvas, added, below, ink_boxes, placed
-from .several import SideBySide, another, box_of_both, folded
+from .several import SideBySide, another, folded
 
 # So many places are tried for the second digit.
 NUM_TRIES = 16
@@ -18,8 +18,8 @@ class PairCanvas(SideBySide):
     The second is drawn uniformly from the same split, and lies anywhere where
     its frame leaves the ink of the first alone; of sixteen places that are
     drawn, at the first where it does. The label is that of the pair whatever
-    its order: of digits a <= b, b (b + 1) / 2 + a. The box is that of the ink
-    of both.
+    its order: of digits a <= b, b (b + 1) / 2 + a. The boxes,
+    `(B, 2, 4)`, are those of the ink of the first and of the second.
 
     Attributes:
         canvas: Where the first digit is put; three digits wide at least.
@@ -52,7 +52,7 @@ class PairCanvas(SideBySide):
         return (
             tf.cast(tf.minimum(sums, 255), tf.uint8),
             high * (high + 1) // 2 + low,
-            box_of_both(box, ink_boxes(digits, x, y, self.size)),
+            tf.stack([box, ink_boxes(digits, x, y, self.size)], axis=1),
         )
 
     def _beside(

@@ -17,7 +17,6 @@ from .diagnosis import diagnose
 from .evaluate import evaluate, load_test_set
 from .recipe import Recipe
 from .run_folder import RunError, RunFolder
-from .several import SeveralDigits
 
 MAX_BYTES = 6_000_000
 # Of a control run, what is told beside a preset.
@@ -241,10 +240,10 @@ def _told(path: str | Path) -> dict:
 def _elsewhere(model: keras.Model, recipe: Recipe, test: CanvasSet) -> dict:
     """What it makes of other places than it learned, and what that says.
 
-    Nothing where there are several digits: a diagnosis asks whether the one
-    object was in view.
+    Nothing where several labels are read from an image: a diagnosis is of one
+    answer.
     """
-    if isinstance(recipe.canvas, SeveralDigits):
+    if test.labels.ndim > 1:
         return {"elsewhere": {}, "verdict": None}
     diagnosis = diagnose(model, test, item_grid=recipe.item_grid)
     return {

@@ -13,7 +13,7 @@ from .canvases import (
     ink_boxes,
     placed,
 )
-from .several import SideBySide, another, box_of_both
+from .several import SideBySide, another
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class RowCanvas(SideBySide):
     They are drawn uniformly from the split, and are equally far apart: from
     one to the next it is at least a frame, at most what fits three times, and
     up or down by at most as much, so that the line rises by up to 45 degrees.
-    The labels are the three digits from left to right, `(B, 3)`. The box is
-    that of the ink of all.
+    The labels are the three digits from left to right, `(B, 3)`, the boxes,
+    `(B, 3, 4)`, those of their ink.
 
     Attributes:
         canvas: Size and pieces; three digits wide at least.
@@ -66,14 +66,14 @@ class RowCanvas(SideBySide):
         pixels, offsets = (
             tf.concat(part, 1) for part in zip(*parts, strict=True)
         )
-        first, second, third = (
+        boxes = [
             ink_boxes(one, *place, self.size)
             for one, place in zip(digits, places, strict=True)
-        )
+        ]
         return (
             added(pixels, offsets, self.size),
             tf.stack([tf.gather(labels, one) for one in which], axis=1),
-            box_of_both(box_of_both(first, second), third),
+            tf.stack(boxes, axis=1),
         )
 
     def _places(

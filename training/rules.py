@@ -21,7 +21,7 @@ RULES = {
     "0.05 (the image is 2 wide).",
     "blind": "At most 1/3 of the error remains at the truth, and what lies in "
     "one half of the image is in view less than half as often as in the other "
-    "half, where it is in view more often than by chance (at least 10 images "
+    "half, where it is in view more often than by chance (at least 10 objects "
     "in each).",
     "unlearned": "At most 1/3 of the error remains at the truth, and the "
     "object is not in view more often than by chance (which is below 90 %).",
@@ -36,8 +36,8 @@ RULES = {
     "truth_is_worse": "The error at the truth is above the error as learned: "
     "the interval of the attention error lies below 0.",
     "context": "At least half of the right answers (10 or more) are given "
-    "with the object out of view, and of such answers more are right than by "
-    "guessing.",
+    "with the one object out of view, and of such answers more are right than "
+    "by guessing.",
     "loose": "The object is in view in at least half of the images, but the "
     "crops of a transformer overlap it (intersection over union) by less than "
     "20 %.",

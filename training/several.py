@@ -1,4 +1,4 @@
-"""What canvases of several digits share: who is drawn, how, and the box."""
+"""What canvases of several digits share: who is drawn, and how."""
 
 import tensorflow as tf
 
@@ -65,15 +65,4 @@ def folded(seed: tf.Tensor, what: str) -> tf.Tensor:
     """The seed of what is drawn beside the first canvas, see `DRAWN`."""
     return tf.random.experimental.stateless_fold_in(
         seed, DRAWN[what], alg="philox"
-    )
-
-
-def box_of_both(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """The smallest boxes around two, `(B, 4)` each."""
-    return tf.concat(
-        [
-            tf.minimum(one[:, :2], other[:, :2]),
-            tf.maximum(one[:, 2:], other[:, 2:]),
-        ],
-        axis=1,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
-from .several import SeveralDigits, another, box_of_both, folded
+from .several import SeveralDigits, another, folded
 from .warps import TurnedCanvas
 
 
@@ -15,7 +15,7 @@ from .warps import TurnedCanvas
 class SumCanvas(SeveralDigits):
     """A digit, and another one of the same split, drawn uniformly.
 
-    The label is their sum, the box that of the ink of both.
+    The label is their sum; the boxes, `(B, 2, 4)`, are those of their ink.
 
     Attributes:
         canvas: What each of them becomes.
@@ -42,4 +42,4 @@ class SumCanvas(SeveralDigits):
             ),
             strict=True,
         )
-        return tf.concat(images, -1), tf.add_n(sums), box_of_both(*boxes)
+        return tf.concat(images, -1), tf.add_n(sums), tf.stack(boxes, axis=1)

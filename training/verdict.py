@@ -97,17 +97,18 @@ def _blind_half(figures: dict) -> tuple[str, str] | None:
     halves = figures["halves"]
     if _part(figures) != "attention" or halves is None:
         return None
-    chance = figures["views"]["chance"]["any_percent"]
+    chance = figures["views"]["chance"]["each_percent"]
+    total = figures["num_images"] * figures["num_objects"]
     pairs = [("left", "right"), ("top", "bottom")]
     for low, high in [*pairs, *(pair[::-1] for pair in pairs)]:
-        count, others = halves[low]["images"], halves[high]["images"]
+        count, others = halves[low]["objects"], halves[high]["objects"]
         if min(count, others) < ENOUGH:
             continue
         missed, seen = halves[low]["hit_percent"], halves[high]["hit_percent"]
         if (
             missed < seen / 2
             and _above(seen, others, missed, count)
-            and _above(seen, others, chance, figures["num_images"])
+            and _above(seen, others, chance, total)
         ):
             return low, high
     return None
@@ -146,7 +147,8 @@ def _place_matters(figures: dict) -> bool:
 
 def _answers_from_context(figures: dict) -> bool:
     table = figures["table"]
-    if table is None:
+    # Of several objects, one is often read with another out of view.
+    if table is None or figures["num_objects"] > 1:
         return False
     right, count = (
         table["missed_right"],
@@ -230,9 +232,14 @@ def _shares(figures: dict) -> str:
     in_view = "none of the" if in_view == "none" else in_view
     oracle = figures["policies"]["oracle"]["errors"]
     remain = _of(oracle, errors) if oracle < errors else "no fewer"
+    what, that = (
+        ("all objects", "they are")
+        if figures["num_objects"] > 1
+        else ("the object", "that is")
+    )
     return (
-        f"{in_view} errors are made with the object in view, and "
-        f"{remain} remain when it is shown where that is"
+        f"{in_view} errors are made with {what} in view, and "
+        f"{remain} remain when it is shown where {that}"
     )
 
 
@@ -278,10 +285,12 @@ def _what(figures: dict, finding: str) -> str:
             for name in ("learned", "chance")
         )
         first = " first" if finding == "untaught" else ""
+        what = (
+            "all objects are" if figures["num_objects"] > 1 else "the object is"
+        )
         return (
-            f"work on where it looks{first}, the object is in view in "
-            f"{seen:.0f} % of the images and would be in {chance:.0f} % by "
-            "chance"
+            f"work on where it looks{first}, {what} in view in {seen:.0f} % "
+            f"of the images and would be in {chance:.0f} % by chance"
         )
     if finding in ("place_matters", "place_does_not_matter"):
         random = figures["policies"]["random"]["percent"]

@@ -10,19 +10,24 @@ view, a hit, where
 with the best share that a crop of this size, or that attention to this map,
 can have of this object. (A small crop on a large object cannot show all of
 it, and is not blamed for that here.)
+
+Where several objects are in an image, each has a `View` of its own. That is
+told of glimpses alone: attention that is spread shows all at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from .bootstrap import percent
 from .coverage import Objects, overlap, polygon_areas
 from .looking import Looked
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What of the objects was in view.
+    """What of an object was in view, in each image.
 
     Attributes:
         shares: (N, T), see above.
@@ -51,7 +56,7 @@ class View:
 
 
 def view(looked: Looked, objects: Objects, threshold: float) -> View:
-    """What of the objects a model had in view."""
+    """What of an object a model had in view."""
     if looked.kind == "glimpses":
         return _of_squares(looked, objects, threshold)
     if looked.kind == "transformer":
@@ -126,6 +131,51 @@ def _uniform_items(
         return in_turn(order, num_steps, k)
     order = generator.random((count, num_steps, num_items)).argsort(axis=-1)
     return order[..., :k]
+
+
+def all_in_view(seen: Sequence[View]) -> np.ndarray:
+    """Whether all objects of an image were in view, at any steps: (N,)."""
+    return np.all([one.hits.any(axis=1) for one in seen], axis=0)
+
+
+def view_figures(seen: Sequence[View]) -> dict:
+    """The figures of views of all objects, in percent.
+
+    Returns:
+        Dict of `any_percent`, of the images where all were in view;
+        `each_percent`, of the objects that were; `last_percent` and
+        `per_step_percent`, of the objects in view at the last and at each
+        step; and the means of shares, of the best shares and of overlaps.
+    """
+    hits = np.stack([one.hits for one in seen])  # (M, N, T)
+    has_crops = seen[0].overlaps is not None
+    return {
+        "any_percent": percent(all_in_view(seen)),
+        "each_percent": percent(hits.any(axis=-1)),
+        "last_percent": percent(hits[..., -1]),
+        "per_step_percent": [percent(at) for at in np.moveaxis(hits, -1, 0)],
+        "share_percent": percent([one.shares for one in seen]),
+        "best_share_percent": percent([one.best for one in seen]),
+        "overlap_percent": percent([one.overlaps for one in seen])
+        if has_crops
+        else None,
+    }
+
+
+def halves(objects: Sequence[Objects], seen: Sequence[View]) -> dict:
+    """How often the objects in each half of the image are in view."""
+    centres = np.concatenate([one.centres for one in objects])
+    hits = np.concatenate([one.hits.any(axis=1) for one in seen])
+    found = {
+        "left": centres[:, 0] < 0,
+        "right": centres[:, 0] > 0,
+        "top": centres[:, 1] < 0,
+        "bottom": centres[:, 1] > 0,
+    }
+    return {
+        name: {"objects": int(here.sum()), "hit_percent": percent(hits[here])}
+        for name, here in found.items()
+    }
 
 
 def widest_share(looked: Looked, objects: Objects) -> np.ndarray | None:

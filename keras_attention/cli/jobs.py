@@ -131,8 +131,7 @@ def diagnose_file(
     test = found.test_set()
     diagnosis = training.diagnose(
         found.model,
-        # A box around several digits says where none of them is.
-        (test.images, test.labels) if found.reads_several else test,
+        test,
         num_averaged=num_averaged,
         class_names=found.class_names,
         item_grid=found.item_grid,

@@ -11,7 +11,6 @@ import numpy as np
 from keras_attention import training
 from keras_attention.training import recipes
 from keras_attention.training.run_folder import load_model
-from keras_attention.training.several import SeveralDigits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,12 +42,6 @@ class Source:
         if self.recipe is None:
             return None
         return recipes.get(self.recipe).item_grid
-
-    @property
-    def reads_several(self) -> bool:
-        """Whether its recipe shows several digits in an image."""
-        canvas = self.recipe and recipes.get(self.recipe).canvas
-        return isinstance(canvas, SeveralDigits)
 
     def test_set(self) -> training.CanvasSet:
         """The test set of its recipe.

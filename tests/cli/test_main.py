@@ -151,7 +151,7 @@ def test_diagnose_takes_a_keras_file_and_a_recipe(
     )
 
 
-def test_of_several_digits_diagnose_asks_for_no_place(
+def test_of_several_digits_diagnose_asks_for_all(
     answer, tiny, tmp_path, monkeypatch
 ):
     pairs = dataclasses.replace(tiny, canvas=PairCanvas(training.Canvas(48)))
@@ -159,14 +159,15 @@ def test_of_several_digits_diagnose_asks_for_no_place(
     model = models.ram(
         (48, 48, 1),
         num_classes=55,
-        num_glimpses=1,
+        num_glimpses=2,
         core=keras.layers.SimpleRNNCell(4),
     )
     model.save(tmp_path / "model.keras")
     found = answer("diagnose", tmp_path / "model.keras", "--recipe", "tiny")
-    assert found["attention_error"] is None
-    assert "oracle" not in found["policies"]
-    assert "random" in found["policies"]
+    assert found["num_objects"] == 2
+    assert "oracle" in found["policies"]
+    seen = found["views"]["learned"]
+    assert seen["any_percent"] < seen["each_percent"]
 
 
 def test_evaluate_tells_how_often_a_model_looks_until_it_is_sure(

@@ -16,7 +16,8 @@ IMAGE = np.zeros((1, HEIGHT, WIDTH, 1), "float32")
 def objects(boxes=None, masks=None):
     count = len(boxes if masks is None else masks)
     images, labels = np.repeat(IMAGE, count, 0), np.repeat(LABELS, count)
-    return Objects.of(Examples(images, labels, boxes, masks))
+    (found,) = Objects.of(Examples(images, labels, boxes, masks))
+    return found
 
 
 def box_of_pixels(x_min, y_min, x_max, y_max):

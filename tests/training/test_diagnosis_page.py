@@ -64,6 +64,15 @@ def test_the_page_says_and_shows_it_all(diagnosis, written):
     assert page.count("<td>&lt;ant&gt;</td><td>15</td>") == 1
 
 
+def test_the_page_of_several_objects_tells_of_all_and_each(diagnosis, tmp_path):
+    several = training.Diagnosis({**diagnosis, "num_objects": 2}, {})
+    training.write_diagnosis(several, tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    for what in ("All objects in view at any", "Each object in view at any"):
+        assert f"{what} step" in page
+    assert "Object in view" not in page
+
+
 def test_the_page_needs_nothing_else(written):
     page = (written / "index.html").read_text("utf-8")
     assert "http" not in page

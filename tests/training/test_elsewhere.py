@@ -32,6 +32,8 @@ def _eagerly():
 def elsewhere(model, objects=OBJECTS, **looking):
     learned = look(model, IMAGES, **looking)
     generator = np.random.default_rng(0)
+    if isinstance(objects, Objects):
+        objects = [objects]
     return look_elsewhere(model, IMAGES, learned, objects, generator, looking)
 
 
@@ -176,6 +178,31 @@ def test_glimpses_at_the_truth_are_at_the_middle_of_the_box():
     )
 
 
+# A second object in each image, of one pixel.
+OTHERS = Objects(
+    np.array(
+        [[6.5, 0.5, 7.5, 1.5], [0.5, 8.5, 1.5, 9.5], [-0.5, -0.5, 0.5, 0.5]]
+    ),
+    None,
+    (13, 9),
+)
+
+
+def test_glimpses_are_shown_one_object_after_the_other():
+    images = keras.Input((13, 9, 1))
+    loop = layers.RecurrentAttention(layers.GlimpseCell(4), 5)
+    found = elsewhere(with_head(images, loop(images)), [OBJECTS, OTHERS])
+    squares = found["oracle"].squares()
+    first, second = (
+        (one.boxes[:, :2] + one.boxes[:, 2:]) / 2 for one in (OBJECTS, OTHERS)
+    )
+    np.testing.assert_allclose(
+        (squares[..., :2] + squares[..., 2:]) / 2,
+        np.stack([first, first, first, second, second], axis=1),
+        atol=1e-5,
+    )
+
+
 def test_glimpses_of_a_map_at_the_truth_are_at_its_cells():
     images = keras.Input((12, 9, 1))
     small = keras.layers.AveragePooling2D(3)(images)  # 4 rows, 3 columns
@@ -185,7 +212,7 @@ def test_glimpses_of_a_map_at_the_truth_are_at_its_cells():
     objects = Objects(np.array([[5.5, 2.5, 8.5, 5.5]]), None, (12, 9))
     learned = look(model, IMAGES[:1, :12])
     found = look_elsewhere(
-        model, IMAGES[:1, :12], learned, objects, np.random.default_rng(0), {}
+        model, IMAGES[:1, :12], learned, [objects], np.random.default_rng(0), {}
     )
     location = found["oracle"].attention["location"][0, 0]
     np.testing.assert_allclose(location, [1, -1 / 3], atol=1e-6)

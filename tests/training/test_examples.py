@@ -58,8 +58,20 @@ def test_without_boxes_there_are_no_objects():
     assert not read_examples((IMAGES, LABELS)).has_objects
 
 
+def test_there_may_be_several_objects_in_an_image():
+    several = np.stack([BOXES, BOXES + 0.5], axis=1)
+    for given in (
+        (IMAGES, LABELS, several),
+        tf.data.Dataset.from_tensor_slices((IMAGES, LABELS, several)).batch(2),
+    ):
+        np.testing.assert_array_equal(read_examples(given).boxes, several)
+
+
 def box(*values):
-    return {"images": IMAGES, "labels": LABELS, "boxes": [*BOXES[:2], values]}
+    """The last box is this one; or the last two, where there are two each."""
+    before = np.broadcast_to(BOXES[:2, None], (2, *np.atleast_2d(values).shape))
+    boxes = [*before.reshape(2, *np.shape(values)), values]
+    return {"images": IMAGES, "labels": LABELS, "boxes": boxes}
 
 
 def mask(value):
@@ -75,7 +87,10 @@ def mask(value):
         (box(0, 0, 20, 20), "which seems to be in pixels"),
         (box(0.5, 0, 0.2, 1), "which ends before it starts"),
         (box(1.2, 0, 1.6, 1), "which lies outside the image"),
-        ((IMAGES, LABELS, BOXES[:, :2]), r"shape \(3, 4\). Received"),
+        ((IMAGES, LABELS, BOXES[:, :2]), r"\(3, 4\), or .*shape=\(3, 2\)"),
+        ((IMAGES, LABELS, BOXES[:, None, None]), r"shape=\(3, 1, 1, 4\)"),
+        ((IMAGES, LABELS, np.zeros((3, 0, 4))), r"shape=\(3, 0, 4\)"),
+        (box((0, 0, 1, 1), (2, 0, 3, 1)), r"boxes\[2, 1\]=.* lies outside"),
         (mask(0), r"masks\[1\] is 0"),
         (mask(-1), "must not be negative"),
         (mask(np.nan), "must be finite"),

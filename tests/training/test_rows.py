@@ -62,9 +62,8 @@ def test_they_lie_inside_and_anywhere(starts):
     assert len(set(y)) >= 10
 
 
-def test_the_box_holds_all(points, starts):
-    low, high = starts.min(axis=1), starts.max(axis=1)
-    pixels = np.concatenate([low, high], axis=1)
+def test_each_has_a_box_around_its_ink(points, starts):
+    pixels = np.concatenate([starts, starts], axis=2)  # of one pixel each
     expected = 2 * pixels / (SIZE - 1) - 1
     np.testing.assert_allclose(points[2], expected, atol=1e-6)
 

@@ -28,6 +28,7 @@ def policy(percent, steps=None):
 FIGURES = {
     "kind": "glimpses",
     "num_images": 1000,
+    "num_objects": 1,
     "num_classes": 4,
     "class_names": ["ant", "bee", "cat", "dog"],
     "policies": {
@@ -45,10 +46,14 @@ FIGURES = {
     },
     "views": {
         "learned": {"any_percent": 92.0, "overlap_percent": 50.0},
-        "chance": {"any_percent": 40.0, "overlap_percent": 10.0},
+        "chance": {
+            "any_percent": 40.0,
+            "each_percent": 40.0,
+            "overlap_percent": 10.0,
+        },
     },
     "halves": {
-        name: {"images": 500, "hit_percent": 92.0}
+        name: {"objects": 500, "hit_percent": 92.0}
         for name in ("left", "right", "top", "bottom")
     },
     "widest_share_percent": 100.0,
@@ -58,7 +63,11 @@ FIGURES = {
 
 
 def seen(percent):
-    return {"any_percent": percent, "overlap_percent": 1.0}
+    return {
+        "any_percent": percent,
+        "each_percent": percent,
+        "overlap_percent": 1.0,
+    }
 
 
 def judged(learned=20.0, oracle=10.0, **changes):
@@ -144,11 +153,11 @@ def test_places_that_never_change():
 @pytest.mark.parametrize("half", ["left", "right", "top", "bottom"])
 def test_a_half_that_is_not_looked_at(half):
     name = f"halves__{half}"
-    blind = {"images": 500, "hit_percent": 45.0}
+    blind = {"objects": 500, "hit_percent": 45.0}
     finding, sentence, _ = judged(oracle=0.0, **{name: blind})
     assert finding == "blind"
     assert f"blind to the {half} half (in view in 45 % there" in sentence
-    for other in ({"images": 9}, {"hit_percent": 46.0}):
+    for other in ({"objects": 9}, {"hit_percent": 46.0}):
         assert (
             judged(oracle=0.0, **{name: {**blind, **other}})[0] == "attention"
         )
@@ -171,6 +180,36 @@ REDUCED = {
     "halves": None,
     "widest_share_percent": None,
 }
+
+
+def test_of_several_objects_all_have_to_be_in_view():
+    _, sentence, _ = judged(num_objects=2)
+    assert "errors are made with all objects in view, and" in sentence
+    assert "remain when it is shown where they are" in sentence
+    finding, sentence, _ = judged(
+        oracle=0.0, num_objects=2, views__learned=seen(40.0)
+    )
+    assert finding == "unlearned"
+    assert "all objects are in view in 40 % of the images" in sentence
+
+
+def test_the_half_of_an_object_is_compared_with_each_by_chance():
+    halves = {
+        "halves__left": {"objects": 900, "hit_percent": 45.0},
+        "halves__right": {"objects": 1100, "hit_percent": 95.0},
+    }
+    for each, finding in ((60.0, "blind"), (93.0, "attention")):
+        chance = {"any_percent": 30.0, "each_percent": each}
+        assert (
+            judged(oracle=0.0, num_objects=2, views__chance=chance, **halves)[0]
+            == finding
+        )
+
+
+def test_of_several_objects_one_may_be_read_with_another_out_of_view():
+    table = dict(zip(FIGURES["table"], [400, 100, 400, 100], strict=True))
+    assert "context" in judged(table=table)[2]
+    assert "context" not in judged(table=table, num_objects=2)[2]
 
 
 def test_without_boxes_the_places_are_compared_with_random_ones():

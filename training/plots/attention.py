@@ -60,8 +60,8 @@ def attention(
             Four channels are shown as red, green, blue and opacity; of two,
             or more than four, the mean.
         titles: N lines of text; by default the class it answers.
-        boxes: (N, 4), true boxes as of `training.CanvasSet`, which are drawn
-            dashed; or None.
+        boxes: (N, 4), or (N, M, 4) of M objects: true boxes as of
+            `training.CanvasSet`, which are drawn dashed; or None.
         class_names: What the classes 0, 1, ... stand for; by default the
             picture tells their numbers.
         **options: `layer`, `item_grid` and `glimpse_size`, as of
@@ -128,7 +128,8 @@ def make_rows(
         row.title = titles[i]
         row.note = ", ".join(filter(None, [shown.note, row.note]))
         row.class_names = class_names
-        row.box = None if boxes is None else boxes[i]
+        if boxes is not None:
+            row.boxes = np.reshape(boxes[i], (-1, 4))
         if looked.scores.ndim == 3:
             row.probabilities = probabilities(looked.scores[i]).numpy()
         rows.append(row)

@@ -169,8 +169,8 @@ def _draw_overview(axes: Axes, row: Row) -> None:
     x0, y0, x1, y1 = row.view()
     axes.set_xlim(x0, x1)
     axes.set_ylim(y1, y0)
-    if row.box is not None:
-        marks.true_box(axes, row.box, (height, width))
+    for box in row.boxes:
+        marks.true_box(axes, box, (height, width))
     drawn = range(row.columns[-1] + 1)
     total = len(row.steps)
     for t in drawn:

@@ -40,7 +40,7 @@ class Row:
         note: What must be known of how the image is shown, below it.
         probabilities: (T, K), of the classes after every step, or None.
         class_names: Of the K classes, or None.
-        box: True box as in `training.canvases`, or None.
+        boxes: True boxes as in `training.canvases`.
         shown: Numbers of the steps that are in columns; None for all. The
             marks of the steps up to the last of them are on the image.
     """
@@ -52,7 +52,7 @@ class Row:
     note: str = ""
     probabilities: np.ndarray | None = None
     class_names: Sequence[str] | None = None
-    box: np.ndarray | None = None
+    boxes: Sequence[np.ndarray] = ()
     shown: Sequence[int] | None = None
 
     @property

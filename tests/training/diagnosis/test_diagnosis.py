@@ -9,6 +9,7 @@ from keras import ops
 import keras_attention
 from keras_attention import layers
 from keras_attention.training.diagnosis import diagnose
+from keras_attention.training.looking import look
 
 SIZE = 24
 
@@ -139,7 +140,7 @@ def test_a_class_without_images_has_no_percentages(planted):
         "missed_right": 0,
         "missed_wrong": 0,
     }
-    assert found["halves"]["left"]["images"] > 0
+    assert found["halves"]["left"]["objects"] > 0
 
 
 def test_one_image_is_a_data_set(planted):
@@ -147,6 +148,93 @@ def test_one_image_is_a_data_set(planted):
     found, _ = planted.finding(planted.glimpse_model(), one)
     assert found["num_images"] == 1
     assert None in [half["hit_percent"] for half in found["halves"].values()]
+
+
+def shares_in(squares, boxes):
+    """What share of each box (N, 4) lies in each square (N, T, 4)."""
+    # From centres of pixels in [-1, 1] to edges in pixels.
+    edges = (boxes + 1) / 2 * (SIZE - 1) + [-0.5, -0.5, 0.5, 0.5]
+    (x0, y0, x1, y1), (left, top, right, bottom) = (
+        np.moveaxis(values, -1, 0) for values in (edges[:, None], squares)
+    )
+    width = np.minimum(x1, right) - np.maximum(x0, left)
+    height = np.minimum(y1, bottom) - np.maximum(y0, top)
+    common = np.maximum(width, 0) * np.maximum(height, 0)
+    return common / ((x1 - x0) * (y1 - y0))
+
+
+def test_of_several_objects_all_have_to_be_in_view(planted):
+    data = planted.squares()
+    # The other object is as large, and two or three pixels nearer the centre.
+    towards = np.sign(data["boxes"][:, :2] + data["boxes"][:, 2:])
+    moves = np.where(np.arange(240)[:, None] % 2, 2, 3) * towards
+    others = data["boxes"] - 2 / (SIZE - 1) * np.tile(moves, 2)
+    both = np.stack([data["boxes"], others], axis=1)
+    model = grid_model()
+    found, _ = planted.finding(model, {**data, "boxes": both})
+    assert found["num_objects"] == 2
+    with keras_attention.policy("mode"):
+        squares = look(model, data["images"]).squares()
+    hits = np.stack(  # glimpses of 8x8 can hold all of these
+        [shares_in(squares, boxes) >= 0.5 for boxes in (data["boxes"], others)]
+    )
+    ever = hits.any(axis=2)
+    assert 0 < ever.all(axis=0).mean() < ever.mean() < 1
+    seen = found["views"]["learned"]
+    for name, expected in (
+        ("any_percent", ever.all(axis=0)),
+        ("each_percent", ever),
+        ("last_percent", hits[..., -1]),
+    ):
+        assert seen[name] == pytest.approx(100 * expected.mean(), abs=1e-3)
+    assert len(seen["per_step_percent"]) == 2
+    table = found["table"]
+    assert table["hit_right"] + table["hit_wrong"] == ever.all(axis=0).sum()
+    x = both.reshape(-1, 2, 2).mean(axis=1)[:, 0]
+    left = found["halves"]["left"]["objects"]
+    assert (x < -1e-6).sum() <= left <= (x < 1e-6).sum()
+    one_by_one = np.stack(
+        [both[:, i].reshape(-1, 2, 2).mean(1) for i in (0, 1)]
+    )
+    with keras_attention.policy(location=np.moveaxis(one_by_one, 0, 1)):
+        wrong = model(data["images"]).numpy().argmax(axis=1) != data["labels"]
+    assert found["policies"]["oracle"]["errors"] == wrong.sum()
+    # By chance one is in view as often as the other; both much more rarely.
+    chance = found["views"]["chance"]
+    assert chance["any_percent"] < chance["each_percent"]
+
+
+def test_the_same_object_twice_is_one_object(planted):
+    data = planted.squares()
+    twice = np.stack([data["boxes"]] * 2, axis=1)
+    model = grid_model()
+    one, two = (
+        diagnose(model, {**data, "boxes": boxes})
+        for boxes in (data["boxes"], twice)
+    )
+    for name in ("table", "policies", "views", "classes", "examples"):
+        assert one[name] == two[name]
+    assert two["halves"]["left"]["objects"] == (
+        2 * one["halves"]["left"]["objects"]
+    )
+    assert "all objects in view" in two["verdict"]["sentence"]
+    assert two.worst["hit_right"].boxes.shape[1:] == (2, 4)
+
+
+def test_several_objects_need_as_many_glimpses(planted):
+    data = planted.squares()
+    twice = {**data, "boxes": np.stack([data["boxes"]] * 2, axis=1)}
+    for model, kind in (
+        (planted.glimpse_model(), "glimpses"),
+        (planted.transformer_model(0.25), "transformer"),
+        (planted.soft_model(30.0), "mask"),
+    ):
+        found, _ = planted.finding(model, twice)
+        assert found["table"] is None
+        assert found["num_objects"] is None
+        assert "oracle" not in found["policies"]
+        said = f"2 objects are to be shown in 1 steps of the kind '{kind}'"
+        assert said in found["notes"][-1]
 
 
 def test_an_answer_that_is_no_number_is_wrong(planted):

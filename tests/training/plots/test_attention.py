@@ -8,6 +8,7 @@ from PIL import Image, ImageSequence
 
 from keras_attention import layers, models
 from keras_attention.training import look, plots
+from keras_attention.training.plots import marks
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 16, 20, 1), "uint8")
 BOXES = np.array([[-0.5, -0.5, 0.5, 0.5]] * 2)
@@ -105,6 +106,18 @@ def test_names_of_classes_stand_in_titles_and_bars():
     titles = [text.get_text() for text in figure.texts]
     assert sum(title.startswith("read as") for title in titles) == 2
     assert not any(title.startswith("read as 0") for title in titles)
+
+
+def test_every_object_of_an_image_has_its_box():
+    looked = look(model_of(glimpses), IMAGES)
+    three = np.stack([BOXES, BOXES / 2, BOXES - 0.5], axis=1)
+    dashed = []
+    for boxes in (None, BOXES, three):
+        overview = plots.draw(looked, IMAGES, boxes=boxes).axes[0]
+        dashed.append(
+            sum(line.get_color() == marks.TRUTH for line in overview.lines)
+        )
+    assert dashed == [0, 1, 3]
 
 
 def test_a_model_that_diverged_is_drawn():

@@ -59,7 +59,7 @@ def draw(curve, marked, fixed, name):
         linewidth=1,
         label="as many for every image",
     )
-    for point in marked:
+    for i, point in enumerate(marked):
         at = point["mean_glimpses"], 100 * point["accuracy"]
         whole = point["threshold"] == 1
         text = "all glimpses" if whole else f"{point['threshold']:g}"
@@ -68,7 +68,7 @@ def draw(curve, marked, fixed, name):
             text,
             at,
             textcoords="offset points",
-            xytext=(0, 6),
+            xytext=(0, -15 if i % 2 and not whole else 6),
             ha="right" if whole or point["threshold"] <= 0.5 else "center",
         )
     axes.set_xlabel("mean number of glimpses")

@@ -21,6 +21,25 @@ def layer_of(known, key):
     return known.get(key, known.get(key.rpartition("_")[0]))
 
 
+def layers_of(known, keys):
+    """The layers of the records of a call, by the names of the records.
+
+    Raises:
+        ValueError: if a name could be that of either of two layers: "look_1"
+            is one that was called first, or the second call of "look".
+    """
+    for key in keys:
+        name = key.rpartition("_")[0]
+        first = name.rpartition("_")[0]
+        if key not in known and name in known and first in known:
+            raise ValueError(
+                f"What the layer {name!r} attended to can not be told from "
+                f"that of {first!r}, which may have been called again: give "
+                f"one of them another `name`. Received: {', '.join(keys)}"
+            )
+    return {key: layer_of(known, key) for key in keys}
+
+
 def mechanism_of(layer):
     """What attends in a layer: that of the cell of a loop, or the layer."""
     cell = getattr(layer, "cell", layer)
@@ -30,7 +49,7 @@ def mechanism_of(layer):
 def choose(model, recorded, name):
     """The name under which the layer was recorded, and the layer."""
     known = attention_layers(model)
-    found = {key: layer_of(known, key) for key in recorded}
+    found = layers_of(known, recorded)
     if not found:
         raise ValueError(
             f"The model {model.name!r} has no attention layer that could be "

@@ -11,7 +11,7 @@ from keras_attention.layers.location_wise_hard_attention import (
 )
 from keras_attention.layers.mechanism import Mechanism
 from keras_attention.layers.recurrent_attention import RecurrentAttention
-from keras_attention.models.attention_layers import attention_layers, layer_of
+from keras_attention.models.attention_layers import attention_layers, layers_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +72,12 @@ def called(model, names):
 
     Returns:
         Dict of the names to `HardAttention`, or None for what is none.
+
+    Raises:
+        ValueError: if a name could be that of either of two layers.
     """
-    known, found = attention_layers(model), hard_attention(model)
-    layers = {name: layer_of(known, name) for name in names}
+    layers = layers_of(attention_layers(model), names)
+    found = hard_attention(model)
     return {
         name: layer and found.get(layer.name) for name, layer in layers.items()
     }

@@ -157,6 +157,19 @@ def test_a_soft_layer_with_the_name_of_a_second_call_is_not_taught():
     }
 
 
+def test_a_record_that_may_be_of_either_of_two_layers_is_an_error():
+    items = keras.Input((5, 3))
+    first = layers.ItemWiseHardAttention(units=4, name="look")
+    other = layers.ItemWiseHardAttention(units=4, name="look_1")
+    read = first(items)
+    model = keras.Model(items, other(first(read)))
+    with keras_attention.record_attention() as attention:
+        model(ITEMS)
+    assert set(attention) == {"look", "look_1", "look_1_1"}
+    with pytest.raises(ValueError, match="'look_1' .* another `name`"):
+        known_places.taught(model, attention)
+
+
 @pytest.mark.parametrize(
     ("make", "inputs", "places", "text"),
     [

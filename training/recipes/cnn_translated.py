@@ -1,6 +1,7 @@
 """A plain convolutional network on translated 60x60: beside `ram_translated`.
 
-That of `cnn_cluttered60`, for as long as the glimpses were trained.
+That of `cnn_cluttered60`. It has half as many parameters as the glimpses, and
+takes 15 % less time to train.
 """
 
 from dataclasses import replace

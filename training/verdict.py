@@ -232,15 +232,18 @@ def _shares(figures: dict) -> str:
     in_view = "none of the" if in_view == "none" else in_view
     oracle = figures["policies"]["oracle"]["errors"]
     remain = _of(oracle, errors) if oracle < errors else "no fewer"
-    what, that = (
-        ("all objects", "they are")
-        if figures["num_objects"] > 1
-        else ("the object", "that is")
-    )
+    what, _, that_is = _words(figures)
     return (
         f"{in_view} errors are made with {what} in view, and "
-        f"{remain} remain when it is shown where {that}"
+        f"{remain} remain when it is shown where {that_is}"
     )
+
+
+def _words(figures: dict) -> tuple[str, str, str]:
+    """What has to be in view, with its verb, and a pronoun with it."""
+    if figures["num_objects"] > 1:
+        return "all objects", "are", "they are"
+    return "the object", "is", "that is"
 
 
 def _of(part: int, whole: int) -> str:
@@ -285,12 +288,11 @@ def _what(figures: dict, finding: str) -> str:
             for name in ("learned", "chance")
         )
         first = " first" if finding == "untaught" else ""
-        what = (
-            "all objects are" if figures["num_objects"] > 1 else "the object is"
-        )
+        what, is_, _ = _words(figures)
         return (
-            f"work on where it looks{first}, {what} in view in {seen:.0f} % "
-            f"of the images and would be in {chance:.0f} % by chance"
+            f"work on where it looks{first}, {what} {is_} in view in "
+            f"{seen:.0f} % of the images and would be in {chance:.0f} % by "
+            "chance"
         )
     if finding in ("place_matters", "place_does_not_matter"):
         random = figures["policies"]["random"]["percent"]

@@ -14,7 +14,6 @@ follows from the figures is in `training.verdict`.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -23,9 +22,9 @@ import numpy as np
 import keras_attention
 
 from .bootstrap import interval, percent, rounded
+from .cells import Worst, cells_of, class_table, worst_of
 from .coverage import Objects
 from .elsewhere import ORACLE, averaged_scores, is_hard, look_elsewhere
-from .elsewhere import probabilities as as_probabilities
 from .examples import Examples, read_examples
 from .looking import Looked, hard_layers, look, stepwise_model
 from .verdict import judge
@@ -37,25 +36,6 @@ from .views import (
     view_figures,
     widest_share,
 )
-
-# Of each cell, how many of its worst examples are kept for the page.
-NUM_WORST = 4
-CELLS = ("hit_right", "hit_wrong", "missed_right", "missed_wrong")
-REDUCED_CELLS = ("right", "wrong")
-
-
-@dataclass(frozen=True, eq=False)
-class Worst:
-    """The worst of a cell: most sure if wrong, least sure if right.
-
-    Its boxes are (n, M, 4), of M objects in each of n images.
-    """
-
-    indices: np.ndarray
-    images: np.ndarray
-    labels: np.ndarray
-    looked: Looked
-    boxes: np.ndarray | None
 
 
 class Diagnosis(dict):
@@ -151,8 +131,10 @@ def diagnose(
         "notes": notes,
     }
     hits = figures.pop("hits")
-    figures["classes"] = _classes(labels, wrong["learned"], hits, num_classes)
-    worst = _worst(examples, learned, objects, wrong["learned"], hits)
+    figures["classes"] = class_table(
+        labels, wrong["learned"], hits, num_classes
+    )
+    worst = worst_of(examples, learned, objects, wrong["learned"], hits)
     figures["examples"] = {
         name: one.indices.tolist() for name, one in worst.items()
     }
@@ -300,7 +282,7 @@ def _of_views(
     ]
     widest = [widest_share(learned, one) for one in objects]
     hits = all_in_view(seen)
-    cells = _cells(wrong["learned"], hits)
+    cells = cells_of(wrong["learned"], hits)
     return {
         "views": {
             "learned": view_figures(seen),
@@ -313,38 +295,6 @@ def _of_views(
         else rounded(100 * np.median(widest)),
         "hits": hits,
     }
-
-
-def _cells(wrong: np.ndarray, hits: np.ndarray | None) -> dict:
-    """Which images are in which cell."""
-    if hits is None:
-        values = (~wrong, wrong)
-        return dict(zip(REDUCED_CELLS, values, strict=True))
-    values = (hits & ~wrong, hits & wrong, ~hits & ~wrong, ~hits & wrong)
-    return dict(zip(CELLS, values, strict=True))
-
-
-def _classes(
-    labels: np.ndarray,
-    wrong: np.ndarray,
-    hits: np.ndarray | None,
-    num_classes: int,
-) -> list[dict]:
-    """The table of every class; what has no images has no percentages."""
-    rows = []
-    for label in range(num_classes):
-        here = labels == label
-        cells = _cells(wrong[here], None if hits is None else hits[here])
-        rows.append(
-            {
-                "class": label,
-                "images": int(here.sum()),
-                "error_percent": percent(wrong[here]),
-                "hit_percent": None if hits is None else percent(hits[here]),
-                **{name: int(one.sum()) for name, one in cells.items()},
-            }
-        )
-    return rows
 
 
 def _confused(looked: Looked, labels: np.ndarray) -> dict | None:
@@ -378,28 +328,3 @@ def _spread(looked: Looked) -> float | None:
     location = looked.attention["location"]
     spread = location.std(axis=0, dtype="float64")  # (T, ..., 2)
     return rounded(spread.mean(axis=-1).max())
-
-
-def _worst(
-    examples: Examples,
-    looked: Looked,
-    objects: Sequence[Objects] | None,
-    wrong: np.ndarray,
-    hits: np.ndarray | None,
-) -> dict[str, Worst]:
-    sure = as_probabilities(looked.final_scores).numpy().max(axis=1)
-    worst = {}
-    for name, rows in _cells(wrong, hits).items():
-        indices = np.flatnonzero(rows)
-        by = sure[indices] if name.endswith("right") else -sure[indices]
-        indices = indices[np.argsort(by, kind="stable")][:NUM_WORST]
-        if len(indices):
-            worst[name] = Worst(
-                indices,
-                examples.images[indices],
-                examples.labels[indices],
-                looked.take(indices),
-                objects
-                and np.stack([one.normalised[indices] for one in objects], 1),
-            )
-    return worst

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import plots
-from .diagnosis import CELLS, Diagnosis, Worst
+from .cells import CELLS, Worst
+from .diagnosis import Diagnosis
 from .page import page
 from .rules import ADVICE, RULES
 from .run_folder import RunFolder

@@ -1,14 +1,12 @@
 """The recurrent attention cell: a state that asks, a mechanism that looks."""
 
-import inspect
 import math
-import warnings
 
 import keras
 import tensorflow as tf
 from keras import ops, tree
 
-from keras_attention.layers import parts, rnn_cell
+from keras_attention.layers import parts, rnn_cell, rollout_start
 from keras_attention.layers.item_wise_hard_attention import (
     ItemWiseHardAttention,
 )
@@ -123,11 +121,7 @@ class AttentionCell(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         _check_parts(mechanism, cell, network, read_location)
-        if start not in (None, "learned") and not callable(start):
-            raise ValueError(
-                '`start` must be None, "learned" or a layer. '
-                f"Received: start={start!r}"
-            )
+        rollout_start.check(start)
         if inhibition_of_return and not isinstance(
             mechanism, ItemWiseHardAttention
         ):
@@ -162,7 +156,7 @@ class AttentionCell(keras.layers.Layer):
 
     def get_initial_state(self, batch_size=None):
         """The initial states: zeros of the cell, or what was learned."""
-        if self._has_start_network():
+        if rollout_start.is_network(self.start):
             raise ValueError(
                 "A `start` network needs the inputs: use `RecurrentAttention`, "
                 "or give an `initial_state`."
@@ -190,9 +184,10 @@ class AttentionCell(keras.layers.Layer):
             List of states.
         """
         batch_size = tf.shape(inputs)[0]
-        if given is None and self._has_start_network():
-            numbers = _started(self.start, inputs, mask)
-            given = tf.split(numbers, rnn_cell.state_sizes(self.cell), axis=1)
+        if given is None and rollout_start.is_network(self.start):
+            given = rollout_start.computed(
+                self.start, inputs, mask, rnn_cell.state_sizes(self.cell)
+            )
         if given is None:
             return self.get_initial_state(batch_size)
         states = tree.flatten(given)
@@ -233,14 +228,9 @@ class AttentionCell(keras.layers.Layer):
 
     def build_start(self, inputs_shape):
         """Builds the network of `start` on the inputs of a whole rollout."""
-        if not self._has_start_network():
-            return
-        numbers = self.start(keras.KerasTensor(inputs_shape))
-        needed = sum(rnn_cell.state_sizes(self.cell))
-        if tuple(numbers.shape[1:]) != (needed,):
-            raise ValueError(
-                f"`start` must return (batch, {needed}), the numbers of all "
-                f"states of the cell. Received: shape={numbers.shape}"
+        if rollout_start.is_network(self.start):
+            rollout_start.build(
+                self.start, inputs_shape, rnn_cell.state_sizes(self.cell)
             )
 
     def prepare(self, inputs, mask=None):
@@ -326,9 +316,6 @@ class AttentionCell(keras.layers.Layer):
         """Makes the cell from the config of its parts."""
         return cls(**parts.deserialized(config))
 
-    def _has_start_network(self):
-        return self.start is not None and self.start != "learned"
-
     def _nothing_visited(self, batch_size):
         if not self.inhibition_of_return:
             return []
@@ -389,17 +376,6 @@ def _check_parts(mechanism, cell, network, read_location):
             "`read_location=True` needs a `network` to read it. "
             "Received: network=None"
         )
-
-
-def _started(start, inputs, mask):
-    """What a network of `start` returns, which leaves out what is masked."""
-    call = getattr(start, "call", start)
-    if mask is None or "mask" not in inspect.signature(call).parameters:
-        return start(inputs)
-    with warnings.catch_warnings():  # a model passes no mask on; none is needed
-        lost = f"Layer '{getattr(start, 'name', '')}'.*does not support masking"
-        warnings.filterwarnings("ignore", lost)
-        return start(inputs, mask=mask)
 
 
 def _flat(attended):

@@ -52,6 +52,28 @@ def policy_and_baseline_losses(choices, reward, baseline, training):
     ]
 
 
+def mean_loss(choices, reward, losses, policy_weight, entropy_bonus):
+    """The mean of all terms over the rollouts.
+
+    Args:
+        choices: `Choices` of a call.
+        reward: its `WeightedReward`.
+        losses: what `policy_and_baseline_losses` returned.
+        policy_weight: of the policy's terms.
+        entropy_bonus: weight of the entropy.
+
+    Returns:
+        Scalar.
+    """
+    each = sum(policy_weight * policy + error for policy, error in losses)
+    each -= entropy_bonus * _entropy_sum(choices, reward)
+    each = reward.weighted(each)
+    # The last batch may leave a replica none.
+    return tf.math.divide_no_nan(
+        ops.sum(each), ops.cast(ops.size(each), each.dtype)
+    )
+
+
 def entropies(choices, reward):
     """Of each layer that has one, the entropy of every choice.
 
@@ -69,7 +91,7 @@ def entropies(choices, reward):
     ]
 
 
-def entropy_sum(choices, reward):
+def _entropy_sum(choices, reward):
     """The entropy of all choices that count, (B,)."""
     return sum(
         ops.sum(entropy * counts, axis=1)

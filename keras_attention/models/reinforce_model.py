@@ -259,16 +259,10 @@ class ReinforceModel(FunctionalAlone, keras.Model):
         policy_losses.check_learns(
             choices, self.entropy_bonus, self.supervision
         )
-        extra = sum(
-            self.policy_weight * policy + error for policy, error in losses
+        learned = policy_losses.mean_loss(
+            choices, reward, losses, self.policy_weight, self.entropy_bonus
         )
-        extra -= self.entropy_bonus * policy_losses.entropy_sum(choices, reward)
-        extra = reward.weighted(extra)
-        # The last batch may leave a replica none.
-        mean = tf.math.divide_no_nan(
-            ops.sum(extra), ops.cast(ops.size(extra), extra.dtype)
-        )
-        extra = mean + supervised
+        extra = learned + supervised
         # Gradients of replicas are summed.
         extra /= tf.distribute.get_strategy().num_replicas_in_sync
         return loss + ops.cast(extra - ops.stop_gradient(extra), loss.dtype)

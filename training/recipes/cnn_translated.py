@@ -12,6 +12,6 @@ RECIPE = replace(
     name="cnn_translated",
     summary="The canvases of ram_translated, a plain convolutional network",
     network=cnn_cluttered60.network,
-    epochs=36,
+    epochs=25,
     stddev=None,
 )

@@ -13,7 +13,7 @@ RECIPE = Recipe(
     source="mnist",
     canvas=Canvas(size=60),
     network=network,
-    epochs=22,
+    epochs=15,
     steps_per_epoch=1000,
     stddev=(0.35, 0.05),
 )

@@ -62,9 +62,7 @@ all.
   `ram_translated` was a slow one. (The epochs of what stands beside them were
   chosen by what an epoch of either takes on one machine.)
 - All recipes: Adam, cosine decay of the learning rate, new canvases made on
-  the fly, no augmentation beyond the task's own; but the digits of `ram_mnist`
-  and of the plain network beside it are turned, shrunk and moved a little in
-  training, not in the test.
+  the fly, no augmentation beyond the task's own.
 - The paper of `st_cnn_projective` moves corners by about 5 pixels at random:
   here that is the distance, root mean square. With 5 pixels along x and as many
   along y, where some digits are drawn out to rays or leave the image, the same

@@ -30,8 +30,6 @@ class Recipe:
         jit_compile: Whether to compile the step with XLA: on a processor
             glimpse loops are up to twice as fast with it, and convolutions
             two to three times slower.
-        training_canvas: What a digit becomes in training, where that is
-            something else: to augment the digits.
         item_grid: (rows, columns) in which the items lie in the image, where
             items are chosen that are pieces of it.
     """
@@ -47,7 +45,6 @@ class Recipe:
     learning_rate: float = 1e-3
     stddev: tuple[float, float] | None = None
     jit_compile: bool = False
-    training_canvas: AnyCanvas | None = None
     item_grid: tuple[int, int] | None = None
 
     def compile(self, model: keras.Model, epochs: int) -> None:

@@ -212,7 +212,7 @@ def _fit(
     model.fit(
         training_dataset(
             digits["train"],
-            recipe.training_canvas or recipe.canvas,
+            recipe.canvas,
             recipe.batch_size,
             config["seed"],
             start_step=done * recipe.steps_per_epoch,

@@ -9,7 +9,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_attention import models, training
 from keras_attention.training import callbacks, recipes
@@ -53,41 +52,6 @@ def test_a_run_holds_configuration_log_weights_and_results(trained):
     assert results["num_images"] == 400
     assert [row["epoch"] for row in rows(run)] == ["0", "1", "2"]
     assert list(run.glob("tensorboard/*/events*"))
-
-
-class AllThrees:
-    """Canvases that are no digits: black, and labelled 3."""
-
-    size = 16
-    class_names = tuple("0123456789")
-
-    def check(self, digits_images):
-        pass
-
-    def make(self, digits_images, labels, indices, seed):
-        shape = (indices.shape[0], self.size, self.size, 1)
-        return (
-            tf.zeros(shape, "uint8"),
-            tf.fill(tf.shape(indices), 3),
-            tf.zeros((indices.shape[0], 4)),
-        )
-
-
-def test_what_is_trained_on_may_be_other_than_what_is_tested(
-    tiny, tmp_path, monkeypatch
-):
-    augmented = dataclasses.replace(
-        tiny, training_canvas=AllThrees(), learning_rate=0.1
-    )
-    monkeypatch.setattr(recipes, "get", lambda name: augmented)
-    results = training.train("tiny", tmp_path / "run", verbose=0)
-    labels = training.load_digits("digits")["test"].labels
-    model = keras.models.load_model(tmp_path / "run/model.keras")
-    test = training.fixed_set(
-        training.load_digits("digits")["test"], tiny.canvas, 2
-    )
-    assert set(model.predict(test.images, verbose=0).argmax(axis=1)) == {3}
-    assert results["accuracy"] == pytest.approx(np.mean(labels == 3))
 
 
 def test_the_trained_model_has_the_best_weights(tiny, run):

@@ -51,18 +51,13 @@ def location_network(units: int) -> keras.Sequential:
     )
 
 
-def network(
-    size: int = 60,
-    num_glimpses: int = 8,
-    glimpse_size: int = 12,
-    num_scales: int = 3,
-) -> models.ImageClassifier:
+def network(size: int = 60, num_scales: int = 3) -> models.ImageClassifier:
     """The network, from square images to ten scores."""
     units = 256
     return models.ram(
         (size, size, 1),
-        num_glimpses=num_glimpses,
-        glimpse_size=glimpse_size,
+        num_glimpses=8,
+        glimpse_size=12,
         num_scales=num_scales,
         core=keras.layers.LSTMCell(units),
         glimpse_network=layers.GlimpseNetwork(

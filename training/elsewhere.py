@@ -137,19 +137,19 @@ def _forced(
         places = [_on_map(one.centres, looked) for one in objects]
         in_order = [places[t * len(places) // len(steps)] for t in steps]
         return {"location": np.stack(in_order, axis=1)}
-    objects = objects and objects[0]
+    single = objects and objects[0]  # several are shown to glimpses alone
     if looked.kind == "transformer":
         return {
-            "theta": _theta(looked, _places(name, looked, objects, generator))
+            "theta": _theta(looked, _places(name, looked, single, generator))
         }
     if looked.kind == "items" and looked.geometry["item_grid"] is None:
         return None
     rows, columns = looked.masks().shape[2:]
     if "indices" in looked.attention:
-        return {"indices": _best_items(looked, objects.on_cells(rows, columns))}
+        return {"indices": _best_items(looked, single.on_cells(rows, columns))}
     if name != ORACLE:
-        objects = _moved(objects, _places(name, looked, objects, generator))
-    cells = objects.on_cells(rows, columns)
+        single = _moved(single, _places(name, looked, single, generator))
+    cells = single.on_cells(rows, columns)
     weights = cells / cells.sum(axis=(1, 2), keepdims=True)
     if looked.kind == "items":
         weights = weights.reshape(len(weights), -1)

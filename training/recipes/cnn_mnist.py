@@ -1,7 +1,7 @@
 """A plain convolutional network on MNIST: beside `ram_mnist`.
 
-That of `cnn_rotated`, narrower: as many parameters as the glimpses, as much
-time.
+That of `cnn_rotated`, narrower: as many parameters as the glimpses, as many
+images.
 """
 
 from dataclasses import replace

@@ -204,11 +204,7 @@ def compared(cards):
     """Which presets a plain network beats, and beside which there is none."""
     beaten, alone = [], []
     for card in cards:
-        errors = [
-            run["error_percent"]
-            for run in card["controls"]
-            if run["recipe"].startswith(PLAIN) and run["recipe"] != NARROW
-        ]
+        errors = plain_errors(card)
         if not errors:
             alone.append(f"`{card['name']}`")
         elif min(errors) < card["results"]["error_percent"]:
@@ -218,6 +214,15 @@ def compared(cards):
         f"{', '.join(beaten) or 'none'}; beside {', '.join(alone) or 'none'} "
         "there is none yet.\n"
     )
+
+
+def plain_errors(card):
+    """The errors of the plain networks beside a preset."""
+    return [
+        run["error_percent"]
+        for run in card["controls"]
+        if run["recipe"].startswith(PLAIN) and run["recipe"] != NARROW
+    ]
 
 
 def made_rows(card):

@@ -110,7 +110,7 @@ def test_the_page_tells_where_a_plain_network_wins_and_where_there_is_none(
     )
 
 
-def test_the_figures_of_the_readme_are_those_of_the_cards():
+def test_the_figures_of_the_readme_are_those_of_the_cards(script):
     text = (ROOT / "README.md").read_text("utf-8")
     rows = [
         [cell.strip(" `") for cell in line.split("|")[1:-1]]
@@ -118,10 +118,16 @@ def test_the_figures_of_the_readme_are_those_of_the_cards():
         if line.startswith("| `") and "million images" in line
     ]
     assert len(rows) == 13
-    for name, _, error, random, training in rows:
+    for name, _, error, paper, plain, random, training in rows:
         card = models.preset_card(name)
         results = card["results"]
         assert error == f"{results['error_percent']:.2f} %"
+        known, _ = script.PAPERS.get(name, ("none", ""))
+        assert paper.removesuffix(" %") == known.split(": ")[-1]
+        assert plain in (
+            [f"{percent:.2f} %" for percent in script.plain_errors(card)]
+            or ["not trained"]
+        )
         if random != "not asked":
             assert random == f"{card['elsewhere']['random']:.2f} %"
         assert f"{results['images_seen'] / 1e6:.2f} million" in training

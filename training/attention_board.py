@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.ops.checks import check_count, check_share
+
 from . import plots
 from .diagnosis import diagnose
 from .examples import read_examples
@@ -72,12 +74,8 @@ class AttentionBoard(keras.callbacks.Callback):
     ):
         super().__init__()
         _check_lengths(images, labels, boxes)
-        _check_share(time_share)
-        if num_pictures < 1:
-            raise ValueError(
-                "`num_pictures` must be at least 1. Received: "
-                f"num_pictures={num_pictures}"
-            )
+        check_share("time_share", time_share)
+        check_count("num_pictures", num_pictures)
         self.log_dir = Path(log_dir)
         self.images = images
         self.labels = labels
@@ -170,11 +168,3 @@ def _check_lengths(
                 f"There must be one of `{name}` for each of the "
                 f"{len(images)} images. Received: {len(value)}"
             )
-
-
-def _check_share(time_share: float) -> None:
-    if not 0 < time_share <= 1:
-        raise ValueError(
-            "`time_share` must lie above 0 and up to 1. "
-            f"Received: time_share={time_share}"
-        )

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 import keras_attention
+from keras_attention.ops.checks import check_share
 
 from .bootstrap import interval, percent, rounded
 from .cells import Worst, cells_of, class_table, worst_of
@@ -88,7 +89,7 @@ def diagnose(
         ValueError: If the model has no attention, the data set is not as it
             should be, or there is not a name for each class.
     """
-    _check_threshold(threshold)
+    check_share("threshold", threshold)
     examples = read_examples(dataset)
     generator = np.random.default_rng(seed)
     stepwise, why_not = stepwise_model(model)
@@ -157,14 +158,6 @@ def _noise_of_its_own(model: keras.Model, seed: int) -> Iterator[None]:
     finally:
         for state, value in zip(states, before, strict=True):
             state.assign(value)
-
-
-def _check_threshold(threshold: float) -> None:
-    if not 0 < threshold <= 1:
-        raise ValueError(
-            "`threshold` must lie above 0 and up to 1. "
-            f"Received: threshold={threshold}"
-        )
 
 
 def _check_labels(labels: np.ndarray, num_classes: int) -> None:

@@ -9,7 +9,7 @@ from keras_attention.layers import parts
 from keras_attention.layers.attention_cell import AttentionCell
 from keras_attention.layers.loop_step import LoopStep, where_seen
 from keras_attention.layers.mechanism import check_query
-from keras_attention.ops.checks import check_count
+from keras_attention.ops.checks import check_count, check_share
 from keras_attention.policies import scope
 
 # Where nothing was chosen there is none of these.
@@ -212,14 +212,7 @@ def checked_threshold(threshold):
     Raises:
         ValueError: if it is not a number in (0, 1].
     """
-    number = isinstance(threshold, (int, float)) and not isinstance(
-        threshold, bool
-    )
-    if not number or not 0 < threshold <= 1:
-        raise ValueError(
-            "`threshold` must be a probability above 0 and at most 1. "
-            f"Received: threshold={threshold!r}"
-        )
+    check_share("threshold", threshold)
     return float(threshold)
 
 

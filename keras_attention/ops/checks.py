@@ -21,6 +21,16 @@ def check_nonnegative(name, value):
         )
 
 
+def check_share(name, value):
+    """Raises `ValueError` unless `value` is a number above 0 and up to 1."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value <= 1:
+        raise ValueError(
+            f"`{name}` must be a number above 0 and up to 1. "
+            f"Received: {name}={value!r}"
+        )
+
+
 def check_option(name, value, options):
     """Raises `ValueError` unless a value is one of the options."""
     if value not in options:

@@ -113,16 +113,21 @@ def test_soft_weights_are_even_over_the_object():
     assert list(elsewhere(with_head(images, seen), None)) == ["learned"]
 
 
+def item_loop(num_glimpses, k=1, never_twice=True):
+    cell = layers.AttentionCell(
+        layers.ItemWiseHardAttention(k),
+        keras.layers.GRUCell(2),
+        inhibition_of_return=never_twice,
+    )
+    return layers.RecurrentAttention(cell, num_glimpses)
+
+
 @pytest.mark.parametrize("never_twice", [True, False])
 def test_the_items_at_the_truth_are_those_that_show_most(never_twice):
     images = keras.Input((13, 9, 1))
     items = keras.layers.Reshape((-1, 1))(images)
-    cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(2),
-        keras.layers.GRUCell(2),
-        inhibition_of_return=never_twice,
-    )
-    model = with_head(images, layers.RecurrentAttention(cell, 3)(items))
+    loop = item_loop(3, k=2, never_twice=never_twice)
+    model = with_head(images, loop(items))
     found = elsewhere(model, item_grid=(13, 9))
     indices = found["oracle"].attention["indices"]
     # The pixels of the first object are the first three of three rows.
@@ -138,12 +143,7 @@ def test_where_all_items_were_seen_none_is_left_at_the_truth():
     items = keras.layers.Reshape((-1, 1))(
         keras.layers.AveragePooling2D((6, 4))(images)
     )
-    cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(),
-        keras.layers.GRUCell(2),
-        inhibition_of_return=True,
-    )
-    model = with_head(images, layers.RecurrentAttention(cell, 5)(items))
+    model = with_head(images, item_loop(5)(items))
     found = elsewhere(model, item_grid=(2, 2))
     indices = found["oracle"].attention["indices"][..., 0]  # (N, T)
     np.testing.assert_array_equal(np.sort(indices[:, :4]), [[0, 1, 2, 3]] * 3)
@@ -154,12 +154,7 @@ def test_a_loop_that_stops_once_it_is_sure_chooses_none_again_either():
     """Though what it recorded repeats the last, for the steps it left out."""
     images = keras.Input((13, 9, 1))
     items = keras.layers.Reshape((-1, 1))(images)
-    cell = layers.AttentionCell(
-        layers.ItemWiseHardAttention(),
-        keras.layers.GRUCell(2),
-        inhibition_of_return=True,
-    )
-    model = with_head(images, layers.RecurrentAttention(cell, 3)(items))
+    model = with_head(images, item_loop(3)(items))
     looked = look(models.until_sure(model, 1e-3), IMAGES)
     assert np.ptp(looked.attention["indices"], axis=1).max() == 0
     assert looked.geometry["never_twice"]

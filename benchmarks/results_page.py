@@ -59,8 +59,9 @@ all.
 - *CPU*: seconds of the training on all cores together. Most ran beside other
   work, which makes them longer, and the machines differed in speed, up to
   threefold: that of `dram_pairs`, `ram_cluttered60`, `ram_cluttered100` and
-  `ram_translated` was a slow one. (The epochs of what stands beside them were
-  chosen by what an epoch of either takes on one machine.)
+  `ram_translated` was a slow one. (The epochs of the plain networks beside
+  `ram_cluttered60` and `ram_translated` were chosen by what an epoch of either
+  takes on one machine; that beside `ram_mnist` saw as many images.)
 - All recipes: Adam, cosine decay of the learning rate, new canvases made on
   the fly, no augmentation beyond the task's own.
 - The paper of `st_cnn_projective` moves corners by about 5 pixels at random:

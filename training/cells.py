@@ -43,7 +43,7 @@ def cells_of(wrong: np.ndarray, hits: np.ndarray | None) -> dict:
     return dict(zip(CELLS, values, strict=True))
 
 
-def class_table(
+def by_class(
     labels: np.ndarray,
     wrong: np.ndarray,
     hits: np.ndarray | None,

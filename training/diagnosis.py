@@ -23,7 +23,7 @@ import keras_attention
 from keras_attention.ops.checks import check_share
 
 from .bootstrap import interval, percent, rounded
-from .cells import Worst, cells_of, class_table, worst_of
+from .cells import Worst, by_class, cells_of, worst_of
 from .coverage import Objects
 from .elsewhere import ORACLE, averaged_scores, is_hard, look_elsewhere
 from .examples import Examples, read_examples
@@ -132,9 +132,7 @@ def diagnose(
         "notes": notes,
     }
     hits = figures.pop("hits")
-    figures["classes"] = class_table(
-        labels, wrong["learned"], hits, num_classes
-    )
+    figures["classes"] = by_class(labels, wrong["learned"], hits, num_classes)
     worst = worst_of(examples, learned, objects, wrong["learned"], hits)
     figures["examples"] = {
         name: one.indices.tolist() for name, one in worst.items()

@@ -58,9 +58,12 @@ def computed(network, inputs, mask, sizes):
     """
     call = getattr(network, "call", network)
     if mask is None or "mask" not in inspect.signature(call).parameters:
-        return tf.split(network(inputs), sizes, axis=1)
-    name = getattr(network, "name", "")
-    with warnings.catch_warnings():  # a model passes no mask on; none is needed
+        numbers = network(inputs)
+    else:
+        # A model passes no mask on, and says so; none is needed.
+        name = getattr(network, "name", "")
         lost = f"Layer '{name}'.*does not support masking"
-        warnings.filterwarnings("ignore", lost)
-        return tf.split(network(inputs, mask=mask), sizes, axis=1)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", lost)
+            numbers = network(inputs, mask=mask)
+    return tf.split(numbers, sizes, axis=1)

@@ -1,6 +1,7 @@
 """Checks of the arguments that many functions and layers take."""
 
 import math
+import numbers
 
 
 def check_count(name, value):
@@ -23,7 +24,7 @@ def check_nonnegative(name, value):
 
 def check_share(name, value):
     """Raises `ValueError` unless `value` is a number above 0 and up to 1."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not number or not 0 < value <= 1:
         raise ValueError(
             f"`{name}` must be a number above 0 and up to 1. "

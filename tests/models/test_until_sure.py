@@ -226,6 +226,15 @@ def test_a_threshold_that_is_no_probability_is_an_error(model, threshold):
         models.until_sure(model, threshold)
 
 
+def test_a_threshold_may_be_a_number_of_numpy(model):
+    [loop] = [
+        layer
+        for layer in models.until_sure(model, np.float32(0.5)).layers
+        if isinstance(layer, layers.UntilSure)
+    ]
+    assert loop.threshold == 0.5
+
+
 def test_a_model_that_reads_all_steps_is_an_error():
     items = keras.Input((6, 2))
     cell = layers.AttentionCell(
